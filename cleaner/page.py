@@ -1,0 +1,159 @@
+"""The nouns that pass between the stages.
+
+A *line* is this project's unit of judgement: what boilerpipe calls a text block and jusText a paragraph. On an
+HTML page it is a run of text that no block element or ``<br>`` interrupts (a table row of short cells is one line);
+on a page whose HTML is gone it is a non-blank line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CleanedPage", "Elements", "Kind", "Line", "Lines", "Page"]
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+
+
+class Kind(StrEnum):
+    """What a page is made of: HTML, or text that has lost its HTML (plain or Markdown)."""
+
+    HTML = "html"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One decoded page.
+
+    ``encoding`` and ``replaced`` tell how bytes became ``content`` (``None`` and 0 when it came as ``str``);
+    ``id`` is whatever the source calls the page (a path, a record id), for messages and records.
+    """
+
+    content: str
+    kind: Kind
+    url: str | None = None
+    id: str | None = None
+    encoding: str | None = None
+    replaced: int = 0
+    markdown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The block elements of a page, in document order, as parallel arrays.
+
+    The lines of element ``e`` are ``first[e]:last[e]``: contiguous, so any sum over an element is a difference of
+    two prefix sums. ``parent[0]`` is 0 (the root is its own parent). ``signature`` indexes ``signatures``, the
+    distinct ``(tag, class/id/role words)`` strings of the page.
+    """
+
+    parent: Ints
+    signature: Ints
+    first: Ints
+    last: Ints
+    images: Ints
+    controls: Ints
+    hidden: Ints
+    depth: Ints
+    children: Ints
+    signatures: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of one page with the evidence that the features need.
+
+    All arrays have one entry a line. ``tags`` names the innermost block element (for text: what the mark-up of a
+    Markdown line says, else ``p``). ``link_chars`` counts characters inside links, ``blank_before`` the blank lines
+    above a line of a text page. ``elements`` and ``element`` are set for HTML only: without HTML the containers are
+    unknown, not empty.
+    """
+
+    kind: Kind
+    texts: list[str]
+    tags: list[str]
+    link_chars: Ints
+    link_count: Ints
+    bold_chars: Ints
+    level: Ints
+    blank_before: Ints
+    title: str = ""
+    description: str = ""
+    elements: Elements | None = None
+    element: Ints | None = None
+    inline: Ints | None = None
+    noscript: Ints | None = None
+    markup: list[str] | None = None
+    markdown: bool = False
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One judged line: its text, the probability that it is main content, and whether it was kept.
+
+    ``tag`` and ``level`` (heading or list depth) tell the output how to write it; ``markup`` is the text with its
+    links as Markdown where that was asked for.
+    """
+
+    text: str
+    probability: float
+    kept: bool
+    tag: str = "p"
+    level: int = 0
+    blank_before: int = 0
+    markup: str | None = None
+
+
+@dataclass(frozen=True)
+class CleanedPage:
+    """A page after the decision.
+
+    ``text`` is the kept lines; ``confidence`` is the expected word F1 of the cut, in 0..1 (0 for a page without
+    text); ``lines`` has every line, kept or not, in page order and is built when first asked for.
+    """
+
+    page: Page
+    confidence: float
+    segmented: Lines = field(repr=False)
+    probabilities: Floats = field(repr=False)
+    kept: npt.NDArray[np.bool_] = field(repr=False)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line of the page with its probability; about a microsecond a line, on first use."""
+        seg = self.segmented
+        markup: list[str | None] = list(seg.markup) if seg.markup is not None else [None] * len(seg)
+        rows = zip(
+            seg.texts, self.probabilities.tolist(), self.kept.tolist(), seg.tags,
+            seg.level.tolist(), seg.blank_before.tolist(), markup, strict=True,
+        )
+        return tuple(Line(*row) for row in rows)
+
+    @cached_property
+    def text(self) -> str:
+        """The main content as plain text.
+
+        HTML lines are joined by a newline. Lines of a text page stand as they stood, with the blank line between
+        paragraphs where one stood.
+        """
+        texts = self.segmented.texts
+        keep = np.flatnonzero(self.kept).tolist()
+        if self.page.kind is Kind.HTML:
+            return "\n".join(texts[i] for i in keep)
+        blank = self.segmented.blank_before.tolist()
+        out: list[str] = []
+        last = -1
+        for i in keep:
+            gap = last >= 0 and any(blank[j] for j in range(last + 1, i + 1))
+            out.append(("\n" if gap else "") + texts[i])
+            last = i
+        return "\n".join(out)
