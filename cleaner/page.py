@@ -50,7 +50,9 @@ class Elements:
 
     The lines of element ``e`` are ``first[e]:last[e]``: contiguous, so any sum over an element is a difference of
     two prefix sums. ``parent[0]`` is 0 (the root is its own parent). ``signature`` indexes ``signatures``, the
-    distinct ``(tag, class/id/role words)`` strings of the page.
+    distinct ``(tag, class/id/role words)`` strings of the page; elements whose tags and classes are the same from the
+    root down share a ``path``. ``images`` and ``controls`` count what is inside, ``children`` the block elements
+    right below; ``hidden`` is 1 where the mark-up hides the element or one around it.
     """
 
     parent: Ints
@@ -62,6 +64,7 @@ class Elements:
     hidden: Ints
     depth: Ints
     children: Ints
+    path: Ints
     signatures: list[tuple[str, str]]
 
 

@@ -1,0 +1,318 @@
+"""The declared table of features, and the matrix it makes.
+
+`FEATURES` names every feature, the kinds of page it serves and where the idea comes from; `feature_matrix` turns a
+batch of pages into one float32 matrix with a row a line. A model names the features it wants, in its own order.
+
+Sources: [K10] Kohlschütter, Fankhauser, Nejdl 2010, "Boilerplate detection using shallow text features"; [P10]
+Pomikálek 2011, "Removing boilerplate and duplicate content from web corpora" (jusText); [W07] Weninger and Hsu 2008,
+text-to-tag ratios; [S11] Sun, Song, Liao 2011, "DOM based content extraction via text density"; [V18] Vogels, Ganea,
+Eickhoff 2018, "Web2Text"; [R20] Raffel et al. 2020, C4's line rules; [own] made for this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaner import tokens as tk
+from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns
+from cleaner.lexicon import CUES
+from cleaner.page import Kind, Lines
+
+__all__ = ["FEATURES", "Columns", "Feature", "feature_matrix", "feature_names"]
+
+BOTH = (Kind.HTML, Kind.TEXT)
+HTML = (Kind.HTML,)
+TEXT = (Kind.TEXT,)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of the matrix: ``compute`` takes a batch and gives one number a line, shape (n,)."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+    compute: Callable[[Columns], npt.NDArray[np.generic]]
+    source: str
+
+
+def _log(values: npt.NDArray[np.generic]) -> Array:
+    return np.log1p(values.astype(np.float64))
+
+
+def _per_word(name: str, c: Columns) -> Array:
+    return c.column(name) / np.maximum(c.column("words"), 1)
+
+
+def _per_char(code: int, c: Columns) -> Array:
+    return c.count(code) / np.maximum(c.column("chars"), 1)
+
+
+def _ratio(top: Array, bottom: Array) -> Array:
+    return top / np.maximum(bottom, 1)
+
+
+def _line_features() -> Iterable[Feature]:
+    def column(name: str) -> Callable[[Columns], Array]:
+        return lambda c: c.column(name)
+
+    yield Feature("words", BOTH, lambda c: _log(c.column("words")), "K10")
+    yield Feature("chars", BOTH, lambda c: _log(c.column("chars")), "K10")
+    yield Feature("word length", BOTH, lambda c: _ratio(c.column("chars"), c.column("words")), "K10")
+    yield Feature("link density", BOTH, column("link_density"), "K10")
+    yield Feature("links", BOTH, lambda c: _log(c.column("links")), "K10")
+    yield Feature("bold", BOTH, column("bold"), "V18")
+    for name in ("stop", "stop_any"):
+        yield Feature(f"{name} share", BOTH, partial(_per_word, name), "P10")
+    for name in ("capitals", "all_upper", "numbers", "ends", "commas", "lone"):
+        yield Feature(f"{name} share", BOTH, partial(_per_word, name), "K10")
+    for name, code in (
+        ("bars", tk.BAR), ("quotes", tk.QUOTE), ("brackets", tk.BRACKET), ("symbols", tk.SYMBOL), ("marks", tk.MARK),
+        ("colons", tk.COLON), ("digits", tk.DIGIT), ("icons", tk.OTHER),
+    ):  # fmt: skip
+        yield Feature(f"{name} per character", BOTH, partial(_per_char, code), "V18")
+    yield Feature("ends", BOTH, lambda c: _log(c.column("ends")), "V18")
+    yield Feature("last character", BOTH, lambda c: c.tokens.tail, "R20")
+    yield Feature("first character", BOTH, lambda c: c.tokens.head, "own")
+    yield Feature("prose", BOTH, column("prose"), "K10")
+    for name in CUES:
+        yield Feature(f"cue {name}", BOTH, partial(lambda name, c: c.cue(name), name), "own")
+    yield Feature("cue", BOTH, column("cue"), "own")
+    yield Feature("level", BOTH, column("level"), "own")
+    yield Feature("tag", BOTH, lambda c: c.tag_codes, "V18")
+    yield Feature("blank above", TEXT, column("blank_before"), "own")
+    yield Feature("blank below", TEXT, lambda c: c.neighbour("blank_before", 1), "own")
+    yield Feature("indent", TEXT, lambda c: np.array([len(t) - len(t.lstrip()) for t in c.texts]), "own")
+
+
+def _repetition_features() -> Iterable[Feature]:
+    for name in ("repeats", "copy", "template_repeats", "head_repeats", "tail_repeats"):
+        label = name.replace("_", " ")
+        yield Feature(label, BOTH, partial(lambda name, c: _log(c.column(name)), name), "own")
+    for name in ("body_overlap", "rare_words"):
+        yield Feature(name.replace("_", " "), BOTH, partial(lambda name, c: c.column(name), name), "own")
+    for name in ("title_share", "title_cover", "description_share"):
+        yield Feature(name.replace("_", " "), HTML, partial(lambda name, c: c.column(name), name), "own")
+    for name in ("head_repeats", "body_overlap"):
+        for r in (3, 8):
+            yield Feature(
+                f"{name.replace('_', ' ')} ±{r}",
+                BOTH,
+                partial(lambda name, r, c: c.window(name, r) / c.window("one", r), name, r),
+                "own",
+            )
+
+
+def _surrounding_features() -> Iterable[Feature]:
+    for r in (1, 3, 5, 8, 20):
+        for name in ("words", "prose_words", "stop"):
+            yield Feature(f"{name} ±{r}", BOTH, partial(lambda n, r, c: _log(c.window(n, r)), name, r), "W07")
+        yield Feature(
+            f"link density ±{r}",
+            BOTH,
+            partial(lambda r, c: _ratio(c.window("link_words", r), c.window("words", r)), r),
+            "K10",
+        )
+    for r in (2, 5):
+        for name in ("capitals", "numbers", "ends", "cue_words", "stop"):
+            yield Feature(
+                f"{name} share ±{r}",
+                BOTH,
+                partial(lambda n, r, c: _ratio(c.window(n, r), c.window("words", r)), name, r),
+                "own",
+            )
+        yield Feature(f"short ±{r}", BOTH, partial(lambda r, c: c.window("short", r), r), "own")
+    for r in (3, 8):
+        for name in ("words", "prose_words", "cue_words", "link_words", "short"):
+            yield Feature(f"{name} {r} above", BOTH, partial(lambda n, r, c: _log(c.above(n, r)), name, r), "own")
+            yield Feature(f"{name} {r} below", BOTH, partial(lambda n, r, c: _log(c.below(n, r)), name, r), "own")
+    for offset in (-3, -2, -1, 1, 2, 3):
+        for name in ("words", "link_density", "prose"):
+            yield Feature(f"{name} {offset:+d}", BOTH, partial(lambda n, o, c: c.neighbour(n, o), name, offset), "K10")
+        if abs(offset) < 3:
+            for name in ("cue", "ended", "capitals", "repeats", "numbers"):
+                yield Feature(
+                    f"{name} {offset:+d}", BOTH, partial(lambda n, o, c: c.neighbour(n, o), name, offset), "own"
+                )
+    for name in ("words", "prose_words", "link_words"):
+        yield Feature(f"{name} above", BOTH, partial(lambda n, c: _log(c.above(n)), name), "own")
+        yield Feature(f"{name} below", BOTH, partial(lambda n, c: _log(c.below(n)), name), "own")
+        yield Feature(
+            f"{name} above share", BOTH, partial(lambda n, c: _ratio(c.above(n), c.total(n)), name), "own"
+        )
+    yield Feature("place", BOTH, lambda c: (c.row - c.low) / (c.high - c.low), "K10")
+    yield Feature("lines above", BOTH, lambda c: _log(c.row - c.low), "own")
+    yield Feature("lines below", BOTH, lambda c: _log(c.high - c.row - 1), "own")
+    yield Feature("since prose", BOTH, lambda c: _log(c.since(c.column("prose") > 0)), "own")
+    yield Feature("until prose", BOTH, lambda c: _log(c.until(c.column("prose") > 0)), "own")
+    yield Feature("since heading", BOTH, lambda c: _log(c.since(_heading(c))), "own")
+    yield Feature("until heading", BOTH, lambda c: _log(c.until(_heading(c))), "own")
+    yield Feature("since cue", BOTH, lambda c: _log(c.since(c.column("cue") >= 0.6)), "own")
+    yield Feature("until cue", BOTH, lambda c: _log(c.until(c.column("cue") >= 0.6)), "own")
+    yield Feature("place in short run", BOTH, lambda c: _log(_short_run(c)[0]), "own")
+    yield Feature("short run", BOTH, lambda c: _log(_short_run(c)[1]), "own")
+    yield Feature("tag run", BOTH, lambda c: _log(c.share_of_run(c.tag_codes)[1]), "own")
+
+
+def _heading(c: Columns) -> npt.NDArray[np.bool_]:
+    first = TAGS.index("h1")
+    return (c.tag_codes >= first) & (c.tag_codes < first + 6)
+
+
+def _short_run(c: Columns) -> tuple[Array, Array]:
+    place, length = c.share_of_run(c.column("short").astype(np.int64))
+    short = c.column("short")
+    return place * short, length * short
+
+
+def _page_features() -> Iterable[Feature]:
+    for name in ("one", "words", "prose_words"):
+        label = "lines" if name == "one" else name
+        yield Feature(f"page {label}", BOTH, partial(lambda n, c: _log(c.total(n)), name), "own")
+    for name in ("link_words", "prose_words", "stop", "capitals", "numbers", "cue_words", "ends", "lone"):
+        yield Feature(
+            f"page {name} share", BOTH, partial(lambda n, c: _ratio(c.total(n), c.total("words")), name), "own"
+        )
+    yield Feature("page short share", BOTH, lambda c: c.total("short") / c.total("one"), "own")
+    yield Feature("page prose share", BOTH, lambda c: c.total("prose") / c.total("one"), "own")
+    yield Feature("words against page mean", BOTH, lambda c: _log(c.column("words") * c.total("one") / np.maximum(c.total("words"), 1)), "K10")  # fmt: skip
+
+
+def _container_features() -> Iterable[Feature]:
+    def at(k: int, values: Callable[[Columns], Array]) -> Callable[[Columns], Array]:
+        return lambda c: values(c)[c.containers.ancestor(k)]
+
+    def total(name: str) -> Callable[[Columns], Array]:
+        return lambda c: c.containers.sums(name)
+
+    def page_share(k: int, name: str, c: Columns) -> Array:
+        return _ratio(c.containers.sums(name)[c.containers.ancestor(k)], c.total(name))
+
+    for k in range(6):
+        yield Feature(f"container {k} words", HTML, partial(lambda f, c: _log(f(c)), at(k, total("words"))), "S11")
+        yield Feature(f"container {k} words share", HTML, partial(page_share, k, "words"), "S11")
+        for name in ("link_words", "prose_words", "stop", "cue_words", "numbers"):
+            yield Feature(
+                f"container {k} {name} density",
+                HTML,
+                partial(lambda f, g, c: _ratio(f(c), g(c)), at(k, total(name)), at(k, total("words"))),
+                "S11",
+            )
+        yield Feature(f"container {k} lines", HTML, partial(lambda f, c: _log(f(c)), at(k, total("one"))), "S11")
+        yield Feature(
+            f"container {k} words a line",
+            HTML,
+            partial(lambda f, g, c: _log(_ratio(f(c), g(c))), at(k, total("words")), at(k, total("one"))),
+            "S11",
+        )
+        yield Feature(
+            f"container {k} alike", HTML, partial(lambda k, c: _log(c.containers.path_count[c.containers.ancestor(k)]), k), "own"
+        )  # fmt: skip
+        yield Feature(f"container {k} tag", HTML, partial(lambda k, c: c.containers.tag[c.containers.ancestor(k)], k), "V18")
+    for k in (1, 2, 3):
+        for name in ("images", "controls", "children"):
+            yield Feature(
+                f"container {k} {name}",
+                HTML,
+                partial(lambda k, n, c: _log(getattr(c.containers, n)[c.containers.ancestor(k)]), k, name),
+                "own",
+            )
+    for k in (1, 2, 3, 4):
+        yield Feature(f"place in container {k}", HTML, partial(_place_in, k), "own")
+    yield Feature("depth", HTML, lambda c: c.containers.depth[c.containers.of_line], "V18")
+    yield Feature("hidden", HTML, lambda c: c.containers.hidden[c.containers.of_line], "own")
+    yield Feature("noscript", HTML, lambda c: c.joined("noscript"), "own")
+    for share in (0.55, 0.8):
+        yield Feature(f"in hull {share}", HTML, partial(lambda s, c: _hull(s, c)[0], share), "S11")
+        yield Feature(f"around hull {share}", HTML, partial(lambda s, c: _hull(s, c)[1], share), "own")
+        yield Feature(f"hull {share} words share", HTML, partial(lambda s, c: _hull(s, c)[2], share), "own")
+
+
+def _place_in(k: int, c: Columns) -> Array:
+    box = c.containers.ancestor(k)
+    first, last = c.containers.first[box], c.containers.last[box]
+    out: Array = (c.row - first) / np.maximum(last - first, 1)
+    return out
+
+
+def _hull(share: float, c: Columns) -> tuple[Array, Array, Array]:
+    best = c.containers.hull(share)[c.page_of]
+    first, last = c.containers.first[best], c.containers.last[best]
+    inside = (c.row >= first) & (c.row < last)
+    away = np.where(inside, 0, np.where(c.row < first, c.row - first, c.row - last + 1))
+    signed = np.sign(away) * np.log1p(np.abs(away))
+    return inside.astype(np.float64), signed, _ratio(c.containers.sums("words")[best], c.total("words"))
+
+
+def _class_features() -> Iterable[Feature]:
+    for i, name in enumerate(CLASS_WORDS):
+        yield Feature(f"class {name}", HTML, partial(_class_near, i), "V18")
+        yield Feature(f"page class {name}", HTML, partial(_class_on_page, i), "own")
+    yield Feature("inline class", HTML, lambda c: c.containers.inline_bits != 0, "own")
+
+
+def _class_near(bit: int, c: Columns) -> Array:
+    """How near the group of class words is: 0 nowhere, 1 far around, 2 within two containers, 3 on the line's own."""
+    box = c.containers
+    far = (box.around_bits[box.of_line] >> bit) & 1
+    own = ((box.bits[box.of_line] | box.inline_bits) >> bit) & 1
+    near = ((box.bits[box.parent[box.of_line]] | box.bits[box.ancestor(1)] | box.bits[box.ancestor(2)]) >> bit) & 1
+    return np.where(own, 3, np.where(near, 2, far)).astype(np.float64)
+
+
+def _class_on_page(bit: int, c: Columns) -> Array:
+    """The share of the page's words in lines under such an element."""
+    box = c.containers
+    hit = ((box.around_bits[box.of_line] >> bit) & 1) * c.column("words")
+    per_page = np.bincount(c.page_of, weights=hit, minlength=len(c.pages))
+    return _ratio(per_page[c.page_of], c.total("words"))
+
+
+def _group_features() -> Iterable[Feature]:
+    def grouped(name: str, c: Columns) -> Array:
+        path = c.containers.path[c.containers.of_line]
+        return np.bincount(path, weights=c.column(name))[path]
+
+    yield Feature("alike lines", HTML, lambda c: _log(grouped("one", c)), "own")
+    yield Feature("alike words", HTML, lambda c: _log(grouped("words", c)), "own")
+    yield Feature("alike words share", HTML, lambda c: _ratio(grouped("words", c), c.total("words")), "own")
+    yield Feature("alike words a line", HTML, lambda c: _log(_ratio(grouped("words", c), grouped("one", c))), "own")
+    for name in ("link_words", "prose_words", "stop", "cue_words"):
+        yield Feature(
+            f"alike {name} density", HTML, partial(lambda n, c: _ratio(grouped(n, c), grouped("words", c)), name), "own"
+        )
+
+
+FEATURES: dict[str, Feature] = {
+    feature.name: feature
+    for family in (
+        _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
+        _class_features, _group_features,
+    )
+    for feature in family()
+}  # fmt: skip
+
+
+def feature_names(kind: Kind) -> tuple[str, ...]:
+    """The names of all features that serve a kind of page, in the order of the table."""
+    return tuple(name for name, feature in FEATURES.items() if kind in feature.kinds)
+
+
+def feature_matrix(pages: Sequence[Lines], names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """The features ``names`` of every line of a batch of pages of one kind: shape (lines, features), finite.
+
+    Raises `KeyError` for a name that is not in the table. A batch without lines gives a matrix without rows.
+    """
+    features = [FEATURES[name] for name in names]
+    filled = [page for page in pages if len(page)]
+    if not filled:
+        return np.zeros((0, len(names)), dtype=np.float32)
+    columns = Columns(filled)
+    matrix = np.empty((len(names), columns.n), dtype=np.float32)
+    for row, feature in zip(matrix, features, strict=True):
+        row[:] = feature.compute(columns)
+    return matrix.T

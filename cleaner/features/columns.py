@@ -1,0 +1,483 @@
+"""The columns that the features are made from: arrays over all lines of a batch of pages.
+
+A column is computed when it is first asked for and then kept, so a model that uses few features pays for few.
+Windows, containers and whole pages are sums over contiguous lines, that is, differences of prefix sums.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaner import tokens as tk
+from cleaner.lexicon import CUES, cues, stop_words
+from cleaner.page import Kind, Lines
+from cleaner.repetition import occurrences, ranks, within_page
+
+__all__ = ["CLASS_WORDS", "TAGS", "Columns", "Containers"]
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+
+# A line of prose, for the columns that ask what surrounds a line: this many words and at most this link density.
+# boilerpipe's rules turn at 10 to 16 words and link densities of 0.2 to 0.33 (Kohlschütter et al. 2010).
+PROSE_WORDS = 12
+PROSE_LINKS = 0.25
+
+TAGS = (
+    "p", "div", "li", "oli", "td", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "figcaption", "dt",
+    "dd", "button", "label", "nav", "header", "footer", "aside", "article", "main", "section", "form", "body", "th",
+    "summary", "address", "caption", "noscript",
+)  # fmt: skip
+
+# What class, id and role words of an element say, in the groups that front-end conventions have; a group matches by
+# substring. Most of the words are those that the Readability family of extractors has looked for since 2009.
+CLASS_WORDS: dict[str, str] = {
+    "nav": r"nav|menu|breadcrumb|crumb|pagina|pager|toolbar|skip|jump|sitemap",
+    "frame": r"footer|foot(?![a-z])|header(?![a-z])|masthead|banner|topbar|bottom|copyright|legal|colophon",
+    "side": r"side|aside|rail|widget|column-?(?:left|right)|gutter|complementary|secondary",
+    "ad": r"(?<![a-z])ads?(?![a-z])|advert|sponsor|promo|dfp|gpt-|taboola|outbrain|commercial|banner",
+    "share": r"share|sharing|social|facebook|twitter|whatsapp|follow|addtoany|print(?!e)",
+    "related": r"relat|recommend|more-|popular|trending|latest|recent|also|similar|read-?next|teaser|most-|suggest|carousel|slider",
+    "comment": r"comment|disqus|respon[ds]|repl(?:y|ies)|feedback",
+    "byline": r"byline|author|(?<![a-z])by(?![a-z])|date|time|publish|meta(?![a-z])|credit|dateline|posted|bio(?![a-z])|avatar",
+    "signup": r"newsletter|subscri|sign-?up|login|register|paywall|cookie|consent|gdpr|modal|popup|overlay|notice|alert",
+    "tags": r"(?<![a-z])tags?(?![a-z])|categor|topic|label|keyword|badge",
+    "hidden": r"hidden|hide(?![a-z])|sr-only|screen-?reader|visually|invisible|offscreen|collapse",
+    "content": r"content|main|body(?![a-z])|prose|rich-?text|wysiwyg|markdown|rte|copy(?!r)|text(?![a-z])",
+    "article": r"article|story|entry|post(?![a-z])|news|blog|single|hentry",
+    "title": r"title|headline|heading|hed(?![a-z])|subtitle|standfirst|deck|dek(?![a-z])|lead|intro|summary|excerpt|abstract",
+    "caption": r"caption|figure|media|image|img|photo|gallery|video|player|embed",
+    "product": r"product|price|spec|attribute|sku|variant|shop|detail|feature|descri",
+    "cart": r"cart|basket|checkout|wish|stock|shipping|delivery|quantity|review|rating|stars",
+    "thread": r"thread|message|msg|topic|forum|discussion|question|answer|bbp|postbody|cooked|reply-?body|signature",
+    "list": r"list|grid|card|item|tile|row(?![a-z])|result|archive|feed|loop|catalog|collection",
+    "docs": r"doc(?![a-z])|docs|documentation|api|code|highlight|syntax|toc|reference|wiki|admonition|section",
+    "faq": r"faq|accordion|tab(?![a-z])|tabs|panel|toggle|expand|answer",
+    "hero": r"hero|cta|call-to|jumbotron|landing|testimonial|pricing|service|benefit|feature",
+    "form": r"form|input|field|search|select|filter|sort|button|btn|control",
+}
+_CLASS_PATTERNS = [re.compile(pattern) for pattern in CLASS_WORDS.values()]
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
+
+
+@lru_cache(maxsize=50_000)
+def _class_bits(words: str) -> int:
+    words = _CAMEL.sub("-", words[:_MAX_WORDS]).lower()
+    return sum(1 << i for i, pattern in enumerate(_CLASS_PATTERNS) if pattern.search(words))
+
+
+class Columns:
+    """Arrays over the ``n`` lines of a batch of pages of one kind, in page order."""
+
+    def __init__(self, pages: Sequence[Lines]) -> None:
+        if not pages or sum(map(len, pages)) == 0:
+            raise ValueError("a batch needs at least one line")
+        self.pages = pages
+        self.kind = pages[0].kind
+        sizes = np.array([len(page) for page in pages], dtype=np.int64)
+        self.sizes = sizes
+        self.start = np.cumsum(sizes) - sizes
+        self.page_of: Index = np.repeat(np.arange(len(pages)), sizes)
+        self.low: Index = self.start[self.page_of]
+        self.high: Index = self.low + sizes[self.page_of]
+        self.n = int(sizes.sum())
+        self.row: Index = np.arange(self.n)
+        self.texts = [text for page in pages for text in page.texts]
+        self.tokens = tk.tokenize(self.texts)
+        self._named: dict[str, Array] = {}
+        self._prefix: dict[str, Array] = {}
+
+    # -- single lines ------------------------------------------------------------------------------------------
+
+    def column(self, name: str) -> Array:
+        """The column ``name`` (a ``_make_…`` method below), as float64, shape (n,)."""
+        found = self._named.get(name)
+        if found is None:
+            made = getattr(self, f"_make_{name}")()
+            found = self._named[name] = np.asarray(made, dtype=np.float64)
+        return found
+
+    def joined(self, attribute: str) -> Array:
+        """One of the arrays of `Lines`, joined over the pages."""
+        return np.concatenate([getattr(page, attribute) for page in self.pages]).astype(np.float64)
+
+    def per_line(self, values: npt.ArrayLike) -> Array:
+        """Sum of one value a word over the words of each line."""
+        total = np.zeros(len(self.tokens.hashes) + 1)
+        np.cumsum(values, out=total[1:])
+        first = self.tokens.first
+        out: Array = total[first[1:]] - total[first[:-1]]
+        return out
+
+    def _make_one(self) -> Array:
+        return np.ones(self.n)
+
+    def _make_words(self) -> Array:
+        return self.tokens.words.astype(np.float64)
+
+    def _make_chars(self) -> Array:
+        return self.tokens.chars.astype(np.float64)
+
+    def _make_link_density(self) -> Array:
+        return self.joined("link_chars") / np.maximum(self.column("chars"), 1)
+
+    def _make_links(self) -> Array:
+        return self.joined("link_count")
+
+    def _make_link_words(self) -> Array:
+        return self.column("words") * self.column("link_density")
+
+    def _make_plain_words(self) -> Array:
+        return self.column("words") - self.column("link_words")
+
+    def _make_bold(self) -> Array:
+        return self.joined("bold_chars") / np.maximum(self.column("chars"), 1)
+
+    def _make_level(self) -> Array:
+        return self.joined("level")
+
+    def _make_blank_before(self) -> Array:
+        return np.minimum(self.joined("blank_before"), 5)
+
+    def count(self, code: int) -> Array:
+        """The number of characters of one class in each line."""
+        return self.tokens.counts[:, code].astype(np.float64)
+
+    def _make_ends(self) -> Array:
+        return self.count(tk.END)
+
+    def _make_commas(self) -> Array:
+        return self.count(tk.COMMA)
+
+    def _make_capitals(self) -> Array:
+        return self.per_line(self.tokens.initial == tk.UPPER)
+
+    def _make_all_upper(self) -> Array:
+        return self.per_line(self.tokens.all_upper & (self.tokens.length > 1))
+
+    def _make_numbers(self) -> Array:
+        return self.per_line(self.tokens.digits)
+
+    def _make_lone(self) -> Array:
+        return self.count(tk.LONE)
+
+    @cached_property
+    def _stop_bits(self) -> npt.NDArray[np.uint64]:
+        return stop_words().look_up(self.tokens.hashes)
+
+    def _make_stop_any(self) -> Array:
+        return self.per_line(self._stop_bits > 0)
+
+    def _make_stop(self) -> Array:
+        """Stop words of the language that explains most of the page's stop words."""
+        bits = self._stop_bits
+        known = np.flatnonzero(bits)
+        page = self.page_of[np.searchsorted(self.tokens.first, known, side="right") - 1]
+        counts = np.zeros((len(self.pages), 64))
+        for i in range(64):
+            hit = (bits[known] >> np.uint64(i)) & np.uint64(1)
+            counts[:, i] = np.bincount(page, weights=hit, minlength=len(self.pages))
+        best = counts.argmax(axis=1).astype(np.uint64)
+        line_of_word = np.repeat(self.row, self.tokens.words)
+        shift = best[self.page_of[line_of_word]]
+        return self.per_line((bits >> shift) & np.uint64(1))
+
+    @cached_property
+    def _cue_words(self) -> npt.NDArray[np.float64]:
+        """Words covered by cue phrases of each class, shape (n, classes)."""
+        covered = np.zeros((len(CUES), len(self.tokens.hashes) + 7), dtype=np.int32)
+        line_end = self.tokens.first[1:]
+        line_of_word = np.repeat(self.row, self.tokens.words)
+        for k, (keys, bits) in cues().by_length.items():
+            hashes, first = self.tokens.ngrams(k)
+            if not len(keys) or not len(hashes):
+                continue
+            at = np.minimum(np.searchsorted(keys, hashes), len(keys) - 1)
+            hit = np.flatnonzero(keys[at] == hashes)
+            hit = hit[first[hit] + k <= line_end[line_of_word[first[hit]]]]
+            for i in range(len(CUES)):
+                chosen = first[hit[(bits[at[hit]] >> i) & 1 > 0]]
+                np.add.at(covered[i], chosen, 1)
+                np.add.at(covered[i], chosen + k, -1)
+        if not len(self.tokens.hashes):
+            return np.zeros((self.n, len(CUES)))
+        inside = np.cumsum(covered, axis=1)[:, : len(self.tokens.hashes)] > 0
+        return np.stack([self.per_line(row) for row in inside], axis=1)
+
+    def cue(self, name: str) -> Array:
+        """The share of a line's words that cue phrases of one class cover."""
+        return self._cue_words[:, CUES.index(name)] / np.maximum(self.column("words"), 1)
+
+    def _make_cue(self) -> Array:
+        """The same over all classes: the largest share."""
+        return self._cue_words.max(axis=1) / np.maximum(self.column("words"), 1)
+
+    def _make_cue_words(self) -> Array:
+        return self._cue_words.max(axis=1)
+
+    def _make_prose(self) -> Array:
+        """1 for a line that looks like a sentence or more: long, few links, something of a sentence's marks."""
+        long = self.column("words") - 0.5 * self.column("lone") >= PROSE_WORDS
+        marked = (self.column("ends") + self.column("commas")) > 0
+        return long & marked & (self.column("link_density") <= PROSE_LINKS)
+
+    def _make_prose_words(self) -> Array:
+        return self.column("prose") * self.column("words")
+
+    def _make_short(self) -> Array:
+        """1 for a line of few words that ends no sentence."""
+        return (self.column("words") < PROSE_WORDS) & (self.tokens.tail != tk.END)
+
+    def _make_ended(self) -> Array:
+        tail = self.tokens.tail
+        return (tail == tk.END) | ((tail == tk.QUOTE) & (self.column("ends") > 0))
+
+    # -- repetition --------------------------------------------------------------------------------------------
+
+    def _make_repeats(self) -> Array:
+        return occurrences(self.tokens.line_hashes(), self.page_of)
+
+    def _make_copy(self) -> Array:
+        return ranks(self.tokens.line_hashes(), self.page_of)
+
+    def _make_template_repeats(self) -> Array:
+        return occurrences(self.tokens.line_hashes(template=True), self.page_of)
+
+    def _make_head_repeats(self) -> Array:
+        return occurrences(self.tokens.line_hashes(head=2, template=True), self.page_of)
+
+    def _make_tail_repeats(self) -> Array:
+        return occurrences(self.tokens.line_hashes(tail=2, template=True), self.page_of)
+
+    @cached_property
+    def _vocabulary(self) -> tuple[Index, Array, Array]:
+        """For each word: its id in its page, how often it occurs there, and how often in lines of prose."""
+        line_of_word = np.repeat(self.row, self.tokens.words)
+        keys = within_page(self.tokens.hashes, self.page_of[line_of_word])
+        _, ids, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        prose = self.column("prose")[line_of_word]
+        in_prose = np.bincount(ids, weights=prose, minlength=len(counts))
+        return ids, counts[ids].astype(np.float64), in_prose[ids]
+
+    def _make_body_overlap(self) -> Array:
+        """The share of a line's content words that also occur in the page's prose, outside the line itself."""
+        line_of_word = np.repeat(self.row, self.tokens.words)
+        ids, _, in_prose = self._vocabulary
+        content = self._stop_bits == 0
+        own = np.zeros(len(ids))
+        prose_line = self.column("prose")[line_of_word] > 0
+        if prose_line.any():
+            # Words of a prose line must not count as evidence for that line: take its own occurrences off.
+            key = ids[prose_line] * np.int64(self.n) + line_of_word[prose_line]
+            _, where, counts = np.unique(key, return_inverse=True, return_counts=True)
+            own[prose_line] = counts[where]
+        hit = content & (in_prose - own > 0)
+        return self.per_line(hit) / np.maximum(self.per_line(content), 1)
+
+    def _make_rare_words(self) -> Array:
+        """The share of a line's words that occur nowhere else in the page."""
+        _, counts, _ = self._vocabulary
+        return self.per_line(counts == 1) / np.maximum(self.column("words"), 1)
+
+    def _title_overlap(self, attribute: str) -> tuple[Array, Array]:
+        titles = tk.tokenize([getattr(page, attribute) for page in self.pages])
+        page_of_title = np.repeat(np.arange(len(self.pages)), titles.words)
+        wanted = np.unique(within_page(titles.hashes, page_of_title))
+        line_of_word = np.repeat(self.row, self.tokens.words)
+        keys = within_page(self.tokens.hashes, self.page_of[line_of_word])
+        if not len(wanted):
+            return np.zeros(self.n), np.zeros(self.n)
+        at = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
+        hits = self.per_line(wanted[at] == keys)
+        size = titles.words[self.page_of]
+        return hits / np.maximum(self.column("words"), 1), hits / np.maximum(size, 1)
+
+    def _make_title_share(self) -> Array:
+        """The share of a line's words that the page's title has."""
+        return self._title_overlap("title")[0]
+
+    def _make_title_cover(self) -> Array:
+        """The share of the title's words that a line has (at most 1)."""
+        return np.minimum(self._title_overlap("title")[1], 1)
+
+    def _make_description_share(self) -> Array:
+        return self._title_overlap("description")[0]
+
+    # -- what surrounds a line -----------------------------------------------------------------------------------
+
+    def prefix(self, name: str) -> Array:
+        """Prefix sums of a column over the whole batch, shape (n + 1,)."""
+        found = self._prefix.get(name)
+        if found is None:
+            found = np.zeros(self.n + 1)
+            np.cumsum(self.column(name), out=found[1:])
+            self._prefix[name] = found
+        return found
+
+    def window(self, name: str, radius: int) -> Array:
+        """The sum of a column over the lines at most ``radius`` away in the same page."""
+        p = self.prefix(name)
+        out: Array = p[np.minimum(self.row + radius + 1, self.high)] - p[np.maximum(self.row - radius, self.low)]
+        return out
+
+    def above(self, name: str, radius: int | None = None) -> Array:
+        """The sum over the lines above (all of them, or the ``radius`` nearest), the line itself left out."""
+        p = self.prefix(name)
+        low = self.low if radius is None else np.maximum(self.row - radius, self.low)
+        out: Array = p[self.row] - p[low]
+        return out
+
+    def below(self, name: str, radius: int | None = None) -> Array:
+        """The sum over the lines below (all of them, or the ``radius`` nearest), the line itself left out."""
+        p = self.prefix(name)
+        high = self.high if radius is None else np.minimum(self.row + radius + 1, self.high)
+        out: Array = p[high] - p[self.row + 1]
+        return out
+
+    def total(self, name: str) -> Array:
+        """The sum over the line's whole page."""
+        p = self.prefix(name)
+        out: Array = p[self.high] - p[self.low]
+        return out
+
+    def neighbour(self, name: str, offset: int, fill: float = -1.0) -> Array:
+        """The value of the line ``offset`` below (above, if negative); ``fill`` beyond the page."""
+        at = self.row + offset
+        inside = (at >= self.low) & (at < self.high)
+        return np.where(inside, self.column(name)[np.clip(at, 0, self.n - 1)], fill)
+
+    def since(self, flag: npt.NDArray[np.bool_]) -> Array:
+        """Lines back to the last flagged line of the page, itself 0; the page's size where there is none."""
+        last = np.maximum.accumulate(np.where(flag, self.row, -1))
+        return np.where(last >= self.low, self.row - last, self.high - self.low).astype(np.float64)
+
+    def until(self, flag: npt.NDArray[np.bool_]) -> Array:
+        """Lines on to the next flagged line of the page, itself 0; the page's size where there is none."""
+        far = 2 * self.n + 1
+        following = np.minimum.accumulate(np.where(flag, self.row, far)[::-1])[::-1]
+        return np.where(following < self.high, following - self.row, self.high - self.low).astype(np.float64)
+
+    def share_of_run(self, keys: Index) -> tuple[Array, Array]:
+        """Runs of neighbouring lines with the same key: for each line its place in the run and the run's length."""
+        fresh = np.ones(self.n, dtype=bool)
+        fresh[1:] = (keys[1:] != keys[:-1]) | (self.page_of[1:] != self.page_of[:-1])
+        start = np.maximum.accumulate(np.where(fresh, self.row, 0))
+        run = np.cumsum(fresh) - 1
+        length = np.bincount(run)[run]
+        return (self.row - start).astype(np.float64), length.astype(np.float64)
+
+    @cached_property
+    def tag_codes(self) -> Index:
+        """The place of each line's tag in `TAGS`; ``len(TAGS)`` for any other."""
+        code = {tag: i for i, tag in enumerate(TAGS)}
+        return np.array([code.get(tag, len(TAGS)) for page in self.pages for tag in page.tags], dtype=np.int64)
+
+    @cached_property
+    def containers(self) -> Containers:
+        """The elements of the batch; only for HTML pages."""
+        return Containers(self)
+
+
+class Containers:
+    """The block elements of all pages of a batch, joined, with sums over the lines of each."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        elements = [page.elements for page in columns.pages if page.elements is not None]
+        if columns.kind is not Kind.HTML or len(elements) != len(columns.pages):
+            raise ValueError("only HTML pages have containers")
+        sizes = np.array([len(e.parent) for e in elements], dtype=np.int64)
+        self.page_of: Index = np.repeat(np.arange(len(elements)), sizes)
+        self.root: Index = np.cumsum(sizes) - sizes
+        shift = self.root[self.page_of]
+        line_shift = columns.start[self.page_of]
+
+        def join(name: str) -> Index:
+            return np.concatenate([getattr(e, name) for e in elements]).astype(np.int64)
+
+        self.parent: Index = join("parent") + shift
+        self.first: Index = join("first") + line_shift
+        self.last: Index = join("last") + line_shift
+        self.images, self.controls = join("images"), join("controls")
+        self.hidden, self.depth, self.children = join("hidden"), join("depth"), join("children")
+        path_sizes = np.array([int(e.path.max()) + 1 for e in elements], dtype=np.int64)
+        self.path: Index = join("path") + (np.cumsum(path_sizes) - path_sizes)[self.page_of]
+        self.of_line: Index = self.root[columns.page_of] + np.concatenate(
+            [page.element for page in columns.pages if page.element is not None]
+        )
+        self.bits: Index = np.concatenate(
+            [np.array([_class_bits(words) for _, words in e.signatures], dtype=np.int64)[e.signature] for e in elements]
+        )
+        self.tag: Index = np.concatenate([_tag_codes(e.signatures)[e.signature] for e in elements])
+        inline = [
+            np.where(p.inline >= 0, np.array([_class_bits(w) for _, w in e.signatures])[p.inline], 0)
+            for p, e in zip(columns.pages, elements, strict=True)
+            if p.inline is not None
+        ]
+        self.inline_bits: Index = np.concatenate(inline)
+        self._ancestors: dict[int, Index] = {}
+
+    @cached_property
+    def grown(self) -> Index:
+        """For each element the nearest element around it that holds more lines (the root: itself)."""
+        up = self.parent.copy()
+        for _ in range(64):
+            same = (self.first[up] == self.first) & (self.last[up] == self.last) & (self.parent[up] != up)
+            if not same.any():
+                break
+            up = np.where(same, up[up], up)
+        return up
+
+    def ancestor(self, k: int) -> Index:
+        """For each line its ``k``-th container: 0 is its own element, then only ones that hold more lines."""
+        found = self._ancestors.get(k)
+        if found is None:
+            found = self.of_line if k == 0 else self.grown[self.ancestor(k - 1)]
+            self._ancestors[k] = found
+        return found
+
+    def sums(self, name: str) -> Array:
+        """The sum of a column over the lines of each element."""
+        p = self.columns.prefix(name)
+        out: Array = p[self.last] - p[self.first]
+        return out
+
+    @cached_property
+    def around_bits(self) -> Index:
+        """The class groups of each element or of any element around it."""
+        bits, up = self.bits.copy(), self.parent.copy()
+        while True:
+            bits |= bits[up]
+            further = up[up]
+            if (further == up).all():
+                return bits
+            up = further
+
+    @cached_property
+    def path_count(self) -> Array:
+        """For each element how many elements of its page have the same path."""
+        return np.bincount(self.path)[self.path].astype(np.float64)
+
+    def hull(self, share: float) -> Index:
+        """For each page the smallest element that holds at least ``share`` of the words in prose; else its root."""
+        prose = self.sums("prose_words")
+        total = prose[self.root][self.page_of]
+        enough = (prose >= share * total) & (total > 0)
+        # Elements stand in document order, and those that hold most of the page are nested in each other, so the
+        # last one (the deepest) is the smallest.
+        order = np.where(enough, np.arange(len(prose)), -1)
+        best: Index = np.maximum(np.maximum.reduceat(order, self.root), self.root)
+        return best
+
+
+_TAG_CODE = {tag: i for i, tag in enumerate(TAGS)}
+
+
+def _tag_codes(signatures: list[tuple[str, str]]) -> Index:
+    return np.array([_TAG_CODE.get(tag, len(TAGS)) for tag, _ in signatures], dtype=np.int64)

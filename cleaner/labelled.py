@@ -1,0 +1,256 @@
+"""Labelled pages: a page and its gold text side by side.
+
+A gold text says what the main content of its page is; it says nothing of lines. Lines get their labels by in-order
+alignment of words, so labels survive any change of segmentation.
+
+Two layouts are read: a folder (``site/story.html`` or ``site/story.txt`` with ``site/story.gold.txt``, and an
+optional ``site.toml`` beside them with ``host``, ``language``, ``page_type`` and ``[pages.story]`` overrides), and
+JSON lines, plain or gzipped, with the fields ``html`` or ``text``, ``gold``, and where known ``id``, ``url``,
+``host``, ``lang``, ``page_type``, ``dataset``, ``gold_by``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz.distance import LCSseq
+
+from cleaner.decoding import decode
+from cleaner.errors import BadInput, BadLabels
+from cleaner.page import Kind, Lines, Page
+from cleaner.segmentation import detect_kind, segment
+from cleaner.tokens import Tokens, tokenize
+
+__all__ = ["Finding", "LabelledPage", "align", "as_text", "check_labelled", "read_labelled"]
+
+GOLD = ".gold.txt"
+_SUFFIXES = {".html": Kind.HTML, ".htm": Kind.HTML, ".xhtml": Kind.HTML, ".txt": Kind.TEXT, ".md": Kind.TEXT}
+# A gold line counts as being on its page when this share of its words aligns; less is reported by `check_labelled`.
+_FOUND = 0.8
+# Beyond this many cells the alignment's table (1 bit a cell) would pass 1 GB.
+_MAX_CELLS = 8_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPage:
+    """A page with its gold text; ``host`` is what folds are grouped by (never empty)."""
+
+    page: Page
+    gold: str
+    host: str
+    language: str | None = None
+    page_type: str | None = None
+    dataset: str = ""
+    silver: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with labelled data: where, what, and whether it must be mended (``error``) or may stay."""
+
+    path: str
+    line: int | None
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.severity}: {self.message}"
+
+
+def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
+    html, text, gold = row.get("html"), row.get("text"), row.get("gold")
+    content = html if isinstance(html, str) else text
+    if not isinstance(content, str) or not isinstance(gold, str):
+        raise BadLabels(f"{where}: a row needs 'html' or 'text', and 'gold', as strings")
+    kind = Kind.HTML if isinstance(html, str) else Kind.TEXT
+    markdown = kind is Kind.TEXT and detect_kind(content)[1]
+    page = Page(content, kind, url=row.get("url"), id=str(row.get("id") or where), markdown=markdown)
+    return LabelledPage(
+        page=page,
+        gold=gold,
+        host=str(row.get("host") or row.get("url") or f"{row.get('dataset')}/{row.get('id') or where}"),
+        language=row.get("lang"),
+        page_type=row.get("page_type"),
+        dataset=str(row.get("dataset") or ""),
+        silver="tool output" in str(row.get("gold_by") or ""),
+    )
+
+
+def _read_rows(path: Path) -> Iterator[LabelledPage]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as rows:
+            for number, row in enumerate(rows, 1):
+                if row.strip():
+                    try:
+                        parsed = json.loads(row)
+                    except ValueError as error:
+                        raise BadLabels(f"{path}:{number}: not a line of JSON ({error})") from None
+                    if not isinstance(parsed, dict):
+                        raise BadLabels(f"{path}:{number}: a row must be a JSON object")
+                    yield _from_row(parsed, f"{path}:{number}")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise BadLabels(f"{path}: cannot be read ({error})") from None
+
+
+def _site(folder: Path) -> dict[str, Any]:
+    path = folder / "site.toml"
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadLabels(f"{path}: not TOML ({error})") from None
+
+
+def _read_folder(folder: Path) -> Iterator[LabelledPage]:
+    for gold_path in sorted(folder.rglob(f"*{GOLD}")):
+        stem = gold_path.name.removesuffix(GOLD)
+        site = _site(gold_path.parent)
+        own = site.get("pages", {}).get(stem, {})
+        gold = decode(gold_path.read_bytes()).text
+        for suffix, kind in _SUFFIXES.items():
+            path = gold_path.with_name(stem + suffix)
+            if not path.is_file():
+                continue
+            decoded = decode(path.read_bytes())
+            markdown = kind is Kind.TEXT and detect_kind(decoded.text)[1]
+            yield LabelledPage(
+                page=Page(decoded.text, kind, id=str(path), encoding=decoded.encoding, markdown=markdown),
+                gold=gold,
+                host=str(own.get("host") or site.get("host") or gold_path.parent.name),
+                language=own.get("language") or site.get("language"),
+                page_type=own.get("page_type") or site.get("page_type"),
+                dataset=folder.name,
+            )
+
+
+def read_labelled(paths: Iterable[Path | str] | Path | str, *, kind: Kind | None = None) -> list[LabelledPage]:
+    """Read labelled pages from folders and ``.jsonl``/``.jsonl.gz`` files, in the order of their names.
+
+    A folder may itself hold such files. With ``kind`` only pages of that kind are given. Raises `BadInput` for a
+    missing path and `BadLabels` for unreadable or missing labels.
+    """
+    if isinstance(paths, (str, Path)):
+        paths = [paths]
+    found: list[LabelledPage] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            files = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
+            before = len(found)
+            for file in files:
+                found.extend(_read_rows(file))
+            found.extend(_read_folder(path))
+            if len(found) == before:
+                raise BadLabels(f"{path}: no labelled pages; expected story.html or story.txt with story{GOLD}")
+        elif path.is_file():
+            found.extend(_read_rows(path))
+        else:
+            raise BadInput(f"{path}: no such file or folder")
+    return [item for item in found if kind is None or item.page.kind is kind]
+
+
+def as_text(item: LabelledPage, lines: Lines | None = None) -> LabelledPage:
+    """The page with its HTML thrown away: its visible lines as text. A text page is given back as it is."""
+    if item.page.kind is Kind.TEXT:
+        return item
+    lines = segment(item.page) if lines is None else lines
+    page = Page("\n".join(lines.texts), Kind.TEXT, url=item.page.url, id=item.page.id)
+    return replace(item, page=page)
+
+
+def align(tokens: Tokens, gold: str) -> npt.NDArray[np.float64]:
+    """The share of each line's words that the gold text has, in order: shape (lines,), 0..1.
+
+    The longest common subsequence of the words of both, taken over the lines that share a run of three words with
+    the gold (a shorter line: all its words), so that common words in junk do not match by chance. A line without
+    words gets 0.
+    """
+    n = len(tokens.chars)
+    words = tokens.words
+    matched = np.zeros(n)
+    wanted = tokenize(gold.splitlines())
+    if not len(wanted.hashes) or not len(tokens.hashes):
+        return matched
+    candidate = np.zeros(n, dtype=bool)
+    for k in (1, 2, 3):
+        hashes, first = tokens.ngrams(k)
+        hit = first[np.isin(hashes, wanted.ngrams(k)[0])]
+        line = np.searchsorted(tokens.first, hit, side="right") - 1
+        inside = hit + k <= tokens.first[line + 1]
+        line = line[inside]
+        candidate[line[(words[line] == k) | (words[line] >= k if k == 3 else False)]] = True
+    of_line = np.repeat(np.arange(n), words)
+    chosen = np.flatnonzero(candidate[of_line])
+    if not len(chosen):
+        return matched
+    if len(chosen) * len(wanted.hashes) > _MAX_CELLS:
+        chosen = chosen[: _MAX_CELLS // len(wanted.hashes)]
+    ours, theirs = tokens.hashes[chosen].tolist(), wanted.hashes.tolist()
+    kept = np.ones(len(chosen), dtype=bool)
+    kept[[op.src_pos for op in LCSseq.editops(ours, theirs) if op.tag == "delete"]] = False
+    np.add.at(matched, of_line[chosen[kept]], 1)
+    return matched / np.maximum(words, 1)
+
+
+def check_labelled(path: Path | str) -> list[Finding]:
+    """What is wrong with a folder (or file) of labelled pages; an empty list when nothing is.
+
+    Finds a page without gold and a gold without page, an empty page or gold, a gold line that is not on its page
+    (with its number), the same page twice, and a ``site.toml`` that cannot be read.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise BadInput(f"{root}: no such file or folder")
+    findings: list[Finding] = []
+    if root.is_dir():
+        findings += _partners(root)
+    try:
+        items = read_labelled(root)
+    except BadLabels as error:
+        return [*findings, Finding(str(root), None, str(error))]
+    seen: dict[tuple[Kind, str], str] = {}
+    for item in items:
+        where = item.page.id or str(root)
+        findings.extend(_check_page(item, where))
+        key = (item.page.kind, " ".join(item.page.content.split()))
+        if key[1] and key in seen:
+            findings.append(Finding(where, None, f"the same page as {seen[key]}"))
+        seen.setdefault(key, where)
+    return findings
+
+
+def _partners(root: Path) -> Iterator[Finding]:
+    for file in sorted(p for p in root.rglob("*") if p.is_file()):
+        if file.name.endswith(GOLD):
+            stem = file.name.removesuffix(GOLD)
+            if not any(file.with_name(stem + suffix).is_file() for suffix in _SUFFIXES):
+                yield Finding(str(file), None, f"a gold without its page; expected {stem}.html or {stem}.txt beside it")
+        elif file.suffix.lower() in _SUFFIXES and not file.with_name(file.stem + GOLD).is_file():
+            yield Finding(str(file), None, f"a page without its gold; expected {file.stem}{GOLD} beside it")
+
+
+def _check_page(item: LabelledPage, where: str) -> Iterator[Finding]:
+    lines = segment(item.page)
+    gold_path = str(Path(where).with_name(Path(where).stem + GOLD)) if Path(where).suffix in _SUFFIXES else where
+    if not len(lines):
+        yield Finding(where, None, "the page has no text")
+        return
+    if not item.gold.strip():
+        yield Finding(gold_path, None, "the gold is empty")
+        return
+    # Aligned the other way round: which gold lines find their words on the page?
+    gold_lines = item.gold.splitlines()
+    shares = align(tokenize(gold_lines), "\n".join(lines.texts))
+    counted = tokenize(gold_lines).words
+    for number, (share, count, text) in enumerate(zip(shares, counted, gold_lines, strict=True), 1):
+        if count and share < _FOUND:
+            yield Finding(gold_path, number, f"not found on {Path(where).name} in this order: {text.strip()[:60]!r}")

@@ -1,0 +1,48 @@
+"""A page to its lines, with the evidence that the features need."""
+
+from __future__ import annotations
+
+import re
+
+from cleaner.page import Kind, Lines, Page
+from cleaner.segmentation.html import segment_html
+from cleaner.segmentation.text import LINK, segment_text
+
+__all__ = ["detect_kind", "segment"]
+
+# Element names that are hardly ever written in angle brackets by someone who does not mean HTML.
+_HTML = re.compile(
+    r"<(?:!doctype\s+html|html|head|body|div|p|span|table|tr|td|ul|ol|li|a\s+[a-z]|article|section|h[1-6]|br|script|"
+    r"style|meta|title|img\s|font|center|form|main|nav|footer|header|blockquote|pre|noscript)\b[^<>]{0,2000}>",
+    re.I,
+)
+_CLOSE = re.compile(r"</[a-z][a-z0-9]*\s*>", re.I)
+_MARKDOWN = re.compile(r"^(?:#{1,6}\s+\S|[-*+]\s+\S|>\s|```|\s*\|.*\|\s*$)|\*\*\S", re.M)
+_DOCUMENT = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_SAMPLE = 200_000
+
+
+def detect_kind(text: str) -> tuple[Kind, bool]:
+    """Tell HTML from text, and for text whether it is Markdown: ``(kind, markdown)``.
+
+    A document that begins like HTML is HTML. Otherwise tags must be common: a text that quotes a tag or two, or
+    shows HTML inside a Markdown code fence, stays text.
+    """
+    if _DOCUMENT.match(text[:5000]):
+        return Kind.HTML, False
+    sample = text[:_SAMPLE]
+    if "<" in sample:
+        unfenced = re.sub(r"```.*?(?:```|\Z)", "", sample, flags=re.S) if "```" in sample else sample
+        tags = len(_HTML.findall(unfenced)) + len(_CLOSE.findall(unfenced))
+        filled = sum(1 for line in unfenced.splitlines() if line.strip())
+        if tags >= 2 and (tags >= 0.2 * filled or unfenced.lstrip()[:1] == "<"):
+            return Kind.HTML, False
+    marks = len(LINK.findall(sample)) + len(_MARKDOWN.findall(sample))
+    return Kind.TEXT, marks >= 2
+
+
+def segment(page: Page, *, links: bool = False) -> Lines:
+    """Cut a page into lines, by its kind. ``links`` (HTML only) also keeps each line as Markdown with links."""
+    if page.kind is Kind.HTML:
+        return segment_html(page, links=links)
+    return segment_text(page)

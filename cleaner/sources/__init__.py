@@ -1,0 +1,11 @@
+"""Where pages come from: files, folders, archives, tables, crawls, the web, standard input.
+
+Every source is a generator of :class:`Item`, streamed and in a fixed order. A source that fails does not raise: what
+is wrong with it is an item of its own, so that one bad file costs a batch one row.
+"""
+
+from cleaner.sources.items import MAX_BYTES, Item, SourceOptions
+from cleaner.sources.reading import is_url, is_whole_source, open_source, open_sources
+from cleaner.sources.web import fetch
+
+__all__ = ["MAX_BYTES", "Item", "SourceOptions", "fetch", "is_url", "is_whole_source", "open_source", "open_sources"]

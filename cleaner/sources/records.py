@@ -1,0 +1,123 @@
+"""Pages that are rows: JSON lines and Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+from cleaner.errors import BadInput
+from cleaner.sources.items import Item, SourceOptions, describe, open_binary, printable
+
+__all__ = ["read_jsonl", "read_parquet"]
+
+# Where public data sets keep the page, likeliest first (Common Crawl derivatives, C4, RedPajama, WCXB).
+TEXT_FIELDS: Final = ("html", "text", "content", "raw_content", "body")
+URL_FIELDS: Final = ("url", "source_url", "link")
+PARQUET_ROWS: Final = 64  # rows held at once; pages of a megabyte each are common
+
+
+def read_jsonl(path: Path | IO[bytes], label: str, options: SourceOptions) -> Iterator[Item]:
+    """One item a line. A line that is not a JSON object, or has no page, is an item with an error."""
+    stem = _stem(label)
+    try:
+        if isinstance(path, Path):
+            with open_binary(path) as stream:
+                yield from _jsonl_items(stream, label, stem, options)
+        else:
+            yield from _jsonl_items(path, label, stem, options)
+    except BadInput as error:
+        yield Item(label, label, label, error=str(error))
+
+
+def _jsonl_items(stream: IO[bytes], label: str, stem: str, options: SourceOptions) -> Iterator[Item]:
+    # A page in JSON is larger than the page: quotes and line ends take two bytes, other characters up to twelve.
+    limit = 2 * options.max_bytes + 65_536
+    number = 0
+    while line := stream.readline(limit + 1):
+        number += 1
+        at = f"{label}:{number}"
+        if len(line) > limit:
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(1 << 20)
+            message = f"line {number} is longer than {limit:,} bytes; raise the limit with --max-size"
+            yield Item(at, at, label, error=message)
+            continue
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8", "replace"))
+        except (ValueError, RecursionError) as error:
+            yield Item(at, at, label, error=f"line {number} is not JSON ({_first_line(error)})")
+            continue
+        if not isinstance(row, dict):
+            yield Item(at, at, label, error=f"line {number} is not a JSON object")
+            continue
+        yield _row_item(row, at, f"{stem}/{number:07d}", label, options)
+
+
+def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Item]:
+    """One item a row, read in small batches of the needed columns."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        message = "reading Parquet needs pyarrow; install it with: pip install 'cleaner[parquet]'"
+        yield Item(label, label, label, error=message)
+        return
+    stem = _stem(label)
+    number = 0
+    try:
+        with pq.ParquetFile(path) as table:
+            names = table.schema_arrow.names
+            text = _pick(names, options.text_field, TEXT_FIELDS)
+            if text is None:
+                wanted = options.text_field or " or ".join(TEXT_FIELDS)
+                have = ", ".join(printable(name) for name in names[:20])
+                raise BadInput(f"no column {wanted}; it has {have}. Name the column with --text-field")
+            url = _pick(names, options.url_field, URL_FIELDS)
+            if options.url_field and url is None:
+                raise BadInput(f"no column {options.url_field}; name the column with --url-field")
+            columns = [name for name in dict.fromkeys((text, url, "id", "language")) if name in names]
+            for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
+                for row in batch.to_pylist():
+                    at = f"{label}:{number}"
+                    yield _row_item(row, at, f"{stem}/{number:07d}", label, options)
+                    number += 1
+    except (pa.ArrowException, OSError, BadInput, ValueError) as error:
+        own = isinstance(error, BadInput | OSError) and not isinstance(error, pa.ArrowException)
+        message = describe(error) if own else f"not a readable Parquet file ({_first_line(error)})"
+        yield Item(f"{label}:{number}" if number else label, label, label, error=message)
+
+
+def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: SourceOptions) -> Item:
+    field = _pick(row, options.text_field, TEXT_FIELDS)
+    identity = row.get("id")
+    item_id = printable(str(identity)) if isinstance(identity, str | int) and not isinstance(identity, bool) else at
+    url_field = _pick(row, options.url_field, URL_FIELDS)
+    url = row.get(url_field) if url_field else None
+    url = url if isinstance(url, str) and url else None
+    if field is None:
+        wanted = options.text_field or " or ".join(TEXT_FIELDS)
+        return Item(item_id, name, label, url=url, error=f"no field {wanted}; name the field with --text-field")
+    value = row[field]
+    if value is None:
+        value = ""
+    if not isinstance(value, str | bytes):
+        return Item(item_id, name, label, url=url, error=f"field {field} holds {type(value).__name__}, not text")
+    language = row.get("language")
+    return Item(item_id, name, label, url=url, data=value, language=language if isinstance(language, str) else None)
+
+
+def _pick(names: Iterable[str], asked: str | None, usual: tuple[str, ...]) -> str | None:
+    have = set(names)
+    return next((name for name in ((asked,) if asked else usual) if name in have), None)
+
+
+def _stem(label: str) -> str:
+    return Path(label).name.split(".")[0] or "rows"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
