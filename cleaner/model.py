@@ -1,0 +1,318 @@
+"""`Model`: what was learnt, as data only; load, check, predict, save.
+
+A model file is a magic number, a JSON header and raw arrays. Loading it runs no code: sizes, shapes, types, finite
+values and every index are checked first, so a truncated, altered or hostile file gives `BadModel` and nothing else.
+
+Prediction follows QuickScorer (Lucchese et al. 2015, "QuickScorer: a fast algorithm to rank documents with additive
+ensembles of regression trees"): a tree of up to 32 leaves is a list of conditions, each with a mask of the leaves
+that become unreachable when it fails; the lowest bit left names the leaf. That is array operations only, needs no
+scikit-learn, and is exact. `docs/decisions.md` has the figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaner.errors import BadModel
+from cleaner.features import FEATURES
+from cleaner.page import Floats, Kind
+
+__all__ = ["Head", "Model", "shipped_model"]
+
+MAGIC = b"CLEANER\n"
+VERSION = 1
+MAX_FILE = 16 << 20
+MAX_HEADER = 1 << 20
+MAX_LEAVES = 32
+_ARRAYS: dict[str, str] = {
+    "tree": "<i4", "feature": "<i4", "threshold": "<f4", "mask": "<u4", "leaf": "<i4", "value": "<f4",
+    "knot_in": "<f4", "knot_out": "<f4",
+}  # fmt: skip
+_ROWS = 512  # rows scored at once, so that a block of conditions stays in the processor's cache
+_CONDITIONS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The trees and the calibration for one kind of page.
+
+    Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails) with ``mask``,
+    the leaves still reachable when the condition fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to right.
+    The sum of leaf values and ``base`` is a log-odds; ``knot_in``/``knot_out`` calibrate its probability.
+    """
+
+    features: tuple[str, ...]
+    base: float
+    tree: npt.NDArray[np.int32]
+    feature: npt.NDArray[np.int32]
+    threshold: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint32]
+    leaf: npt.NDArray[np.int32]
+    value: npt.NDArray[np.float32]
+    knot_in: npt.NDArray[np.float32]
+    knot_out: npt.NDArray[np.float32]
+
+    def scores(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """The log-odds of each row, before calibration: shape (n,)."""
+        columns = np.ascontiguousarray(matrix.T)
+        n = columns.shape[1]
+        out = np.full(n, self.base, dtype=np.float64)
+        for low in range(0, n, _ROWS):
+            block = columns[:, low : low + _ROWS]
+            for first, last in self._groups():
+                start, stop = int(self.tree[first]), int(self.tree[last])
+                failed = block[self.feature[start:stop]] > self.threshold[start:stop, None]
+                masks = np.where(failed, self.mask[start:stop, None], np.uint32(0xFFFFFFFF))
+                reach = np.bitwise_and.reduceat(masks, self.tree[first:last] - start, axis=0)
+                lowest = reach & (~reach + np.uint32(1))
+                # frexp of a power of two is its bit number plus one, exactly.
+                bit = np.frexp(lowest.astype(np.float64))[1] - 1
+                out[low : low + _ROWS] += self.value[self.leaf[first:last, None] + bit].sum(axis=0, dtype=np.float64)
+        return out
+
+    def _groups(self) -> list[tuple[int, int]]:
+        groups = []
+        first, trees = 0, len(self.tree) - 1
+        while first < trees:
+            last = int(np.searchsorted(self.tree, self.tree[first] + _CONDITIONS, side="right")) - 1
+            last = max(min(last, trees), first + 1)
+            groups.append((first, last))
+            first = last
+        return groups
+
+    def predict(self, matrix: npt.NDArray[np.float32]) -> Floats:
+        """The calibrated probability that each row is main content: shape (n,), 0..1."""
+        raw = 1 / (1 + np.exp(-np.clip(self.scores(matrix), -30, 30)))
+        return np.interp(raw, self.knot_in, self.knot_out).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One `Head` for each kind of page it was trained for, and what is known about the training."""
+
+    heads: Mapping[Kind, Head]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def head(self, kind: Kind) -> Head:
+        """The head for a kind of page; raises `BadModel` where the model was not trained for it."""
+        if kind not in self.heads:
+            have = ", ".join(self.heads) or "nothing"
+            raise BadModel(f"this model knows {have}, not {kind}: train one on labelled {kind} pages too")
+        return self.heads[kind]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the model's file, as hex: two models with the same fingerprint give the same output."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def info(self) -> dict[str, Any]:
+        """What is in the model, ready for JSON."""
+        return {
+            "version": VERSION,
+            "fingerprint": self.fingerprint,
+            "bytes": len(self.to_bytes()),
+            "kinds": {
+                str(kind): {"features": len(h.features), "trees": len(h.tree) - 1, "leaves": len(h.value)}
+                for kind, h in self.heads.items()
+            },
+            **self.about,
+        }
+
+    def to_bytes(self) -> bytes:
+        """The model file's content; the same model gives the same bytes."""
+        body = bytearray()
+        heads: dict[str, Any] = {}
+        for kind in sorted(self.heads):
+            head = self.heads[kind]
+            arrays = {}
+            for name, dtype in _ARRAYS.items():
+                array = np.ascontiguousarray(getattr(head, name), dtype=dtype)
+                arrays[name] = [len(body), len(array)]
+                body += array.tobytes()
+            heads[str(kind)] = {"features": list(head.features), "base": head.base, "arrays": arrays}
+        header = json.dumps(
+            {"version": VERSION, "body": hashlib.sha256(body).hexdigest(), "heads": heads, "about": dict(self.about)},
+            ensure_ascii=False,
+            sort_keys=True,
+        ).encode()
+        return MAGIC + struct.pack("<I", len(header)) + header + bytes(body)
+
+    def save(self, path: Path | str) -> None:
+        """Write the model file; under a temporary name first, so that a half-written file never stands there."""
+        target = Path(path)
+        part = target.with_name(target.name + ".part")
+        part.write_bytes(self.to_bytes())
+        part.replace(target)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Model:
+        """Read and check a model file. Raises `BadModel` with the file's name and what is wrong."""
+        try:
+            with Path(path).open("rb") as file:
+                content = file.read(MAX_FILE + 1)
+        except OSError as error:
+            raise BadModel(f"{path}: cannot be read ({error.strerror or error})") from None
+        try:
+            return cls.from_bytes(content)
+        except BadModel as error:
+            raise BadModel(f"{path}: {error}") from None
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Model:
+        """Read and check the content of a model file. Raises `BadModel`."""
+        if not content.startswith(MAGIC):
+            raise BadModel("not a model file; train one with: cleaner train PATH -o my.model")
+        if len(content) > MAX_FILE:
+            raise BadModel(f"larger than {MAX_FILE >> 20} MB, so not one of this program's models")
+        at = len(MAGIC) + 4
+        if len(content) < at:
+            raise BadModel("truncated: fetch or train it again")
+        (size,) = struct.unpack("<I", content[at - 4 : at])
+        if size > MAX_HEADER or at + size > len(content):
+            raise BadModel("truncated or altered: fetch or train it again")
+        try:
+            header = json.loads(content[at : at + size])
+        except (ValueError, RecursionError):
+            raise BadModel("the header is altered: fetch or train it again") from None
+        body = content[at + size :]
+        try:
+            version = header["version"]
+            if version != VERSION:
+                raise BadModel(f"of version {version!r}, this program reads {VERSION}: train it again")
+            if header["body"] != hashlib.sha256(body).hexdigest():
+                raise BadModel("truncated or altered (its checksum is wrong): fetch or train it again")
+            heads = {Kind(kind): _read_head(Kind(kind), entry, body) for kind, entry in header["heads"].items()}
+            about = header["about"]
+            if not isinstance(about, dict):
+                raise BadModel("the header is altered: fetch or train it again")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise BadModel(f"the header is altered ({type(error).__name__}): fetch or train it again") from None
+        return cls(heads, about)
+
+
+def _read_head(kind: Kind, entry: Mapping[str, Any], body: bytes) -> Head:
+    names = entry["features"]
+    if not isinstance(names, list) or not 0 < len(names) <= 10_000 or not all(isinstance(n, str) for n in names):
+        raise BadModel("names no features")
+    unknown = [name for name in names if name not in FEATURES or kind not in FEATURES[name].kinds]
+    if unknown:
+        raise BadModel(f"wants features that this version does not have ({unknown[0]!r}): train it again")
+    arrays: dict[str, Any] = {}
+    for name, dtype in _ARRAYS.items():
+        offset, length = entry["arrays"][name]
+        width = np.dtype(dtype).itemsize
+        if type(offset) is not int or type(length) is not int or offset < 0 or length < 0:
+            raise BadModel(f"array {name} has no place")
+        if offset + length * width > len(body):
+            raise BadModel(f"array {name} is cut short")
+        array = np.frombuffer(body, dtype=dtype, count=length, offset=offset)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise BadModel(f"array {name} holds values that are not numbers")
+        arrays[name] = array
+    base = entry["base"]
+    if not isinstance(base, (int, float)) or not math.isfinite(base):
+        raise BadModel("the base score is not a number")
+    head = Head(features=tuple(names), base=float(base), **arrays)
+    _check_head(head)
+    return head
+
+
+def _check_head(head: Head) -> None:
+    """Every index stays inside its array, whatever matrix is scored."""
+    tree, leaf = head.tree, head.leaf
+    if len(tree) < 2 or len(leaf) != len(tree):
+        raise BadModel("has no trees")
+    nodes, leaves = np.diff(tree.astype(np.int64)), np.diff(leaf.astype(np.int64))
+    if tree[0] != 0 or leaf[0] != 0 or tree[-1] != len(head.feature) or leaf[-1] != len(head.value):
+        raise BadModel("the trees do not fit their arrays")
+    if (nodes < 1).any() or (leaves != nodes + 1).any() or (leaves > MAX_LEAVES).any():
+        raise BadModel(f"a tree has too few or too many leaves (2 to {MAX_LEAVES})")
+    if not len(head.feature) == len(head.threshold) == len(head.mask):
+        raise BadModel("the conditions do not fit their arrays")
+    if (head.feature < 0).any() or (head.feature >= len(head.features)).any():
+        raise BadModel("a condition looks at a feature that is not there")
+    # The last leaf must stay reachable whatever fails, and no bit beyond the leaves may be the lowest one left.
+    kept = np.bitwise_and.reduceat(head.mask, tree[:-1])
+    last = np.left_shift(np.uint32(1), (leaves - 1).astype(np.uint32))
+    if (kept & last == 0).any():
+        raise BadModel("a tree can end in no leaf")
+    knots = head.knot_in
+    if len(knots) < 2 or len(knots) != len(head.knot_out) or (np.diff(knots) <= 0).any():
+        raise BadModel("the calibration does not rise")
+    if (np.diff(head.knot_out) < 0).any() or head.knot_out[0] < 0 or head.knot_out[-1] > 1:
+        raise BadModel("the calibration is not a probability")
+
+
+def pack_trees(
+    trees: Sequence[Sequence[tuple[int, float, int, int, float]]],
+) -> dict[str, npt.NDArray[Any]]:
+    """Turn binary trees into the arrays of a `Head`.
+
+    A tree is a list of nodes ``(feature, threshold, left, right, value)`` with ``feature`` < 0 for a leaf; node 0 is
+    its root, and a row goes left when its feature is at most the threshold. Trees of one leaf must be left out.
+    """
+    tree, leaf = [0], [0]
+    feature: list[int] = []
+    threshold: list[float] = []
+    mask: list[int] = []
+    value: list[float] = []
+    for nodes in trees:
+        leaves: list[int] = []
+        below: dict[int, tuple[int, int]] = {}  # node -> its leaves as a range, left to right
+        stack = [(0, False)]
+        while stack:
+            at, done = stack.pop()
+            _, _, left, right, _ = nodes[at]
+            if nodes[at][0] < 0:
+                below[at] = (len(leaves), len(leaves) + 1)
+                leaves.append(at)
+            elif done:
+                below[at] = (below[left][0], below[right][1])
+            else:
+                stack += [(at, True), (right, False), (left, False)]
+        if len(leaves) > MAX_LEAVES:
+            raise ValueError(f"a tree of {len(leaves)} leaves; at most {MAX_LEAVES} fit")
+        for at in sorted(below):
+            column, bound, left, _, _ = nodes[at]
+            if column < 0:
+                continue
+            low, high = below[left]
+            feature.append(column)
+            threshold.append(_at_most(bound))
+            mask.append(0xFFFFFFFF & ~(((1 << (high - low)) - 1) << low))
+        value.extend(nodes[at][4] for at in leaves)
+        tree.append(len(feature))
+        leaf.append(len(value))
+    return {
+        "tree": np.array(tree, dtype=np.int32),
+        "feature": np.array(feature, dtype=np.int32),
+        "threshold": np.array(threshold, dtype=np.float32),
+        "mask": np.array(mask, dtype=np.uint32),
+        "leaf": np.array(leaf, dtype=np.int32),
+        "value": np.array(value, dtype=np.float32),
+    }
+
+
+def _at_most(bound: float) -> float:
+    """The largest float32 that is not above ``bound``: the same rows go left as with the float64 threshold."""
+    low = np.float32(bound)
+    return float(low if float(low) <= bound else np.nextafter(low, np.float32(-np.inf)))
+
+
+@cache
+def shipped_model() -> Model:
+    """The model that comes with the package; read once. Raises `BadModel` when it is not there."""
+    inside = Path(__file__).parent / "models" / "cleaner.model"
+    beside = Path(__file__).parent.parent / "models" / "cleaner.model"  # an editable install has it here
+    return Model.load(inside if inside.is_file() else beside)
