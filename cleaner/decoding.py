@@ -75,6 +75,7 @@ _ASCII: Final = bytes(range(128))
 _CAN_HOLD_FFFD: Final = ("utf-8", "gb18030", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _TAG: Final = re.compile(rb"<[^<>]{0,2000}>")
 _SCRIPT: Final = re.compile(rb"<(script|style)\b.{0,65536}?</\1", re.I | re.S)
+_HIRAGANA: Final = re.compile("[\u3041-\u3096]")
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
 _HIGH_RUN: Final = re.compile(rb"[\x80-\x9f\xa1-\xff]{2,}")  # no-break spaces stand in rows in any language
 # Letters of the other Latin code pages where windows-1252 has signs or Icelandic letters, after a letter.
@@ -211,10 +212,10 @@ def _wide_encoding(data: bytes) -> str | None:
     if len(sample) < 8:
         return None
     nuls = [sample[i::4].count(0) / len(sample[i::4]) for i in range(4)]
-    # Half of a wide ASCII text is NULs in fixed places; mark-up makes even a Chinese page mostly ASCII.
+    # A wide ASCII character has its NUL in a fixed place; mark-up makes even a Chinese page half ASCII.
     patterns = {"utf-32-le": "-xxx", "utf-32-be": "xxx-", "utf-16-le": "-x-x", "utf-16-be": "x-x-"}
     for encoding, pattern in patterns.items():
-        if all((share > 0.4) if mark == "x" else (share < 0.05) for share, mark in zip(nuls, pattern, strict=True)):
+        if all((share > 0.2) if mark == "x" else (share < 0.1) for share, mark in zip(nuls, pattern, strict=True)):
             return encoding
     return None
 
@@ -253,6 +254,12 @@ def _detect(data: bytes) -> str:
     a fifth of the western pages Central European; hence the two questions before it is asked.
     """
     sample = _non_ascii_sample(data)
+    # Hiragana is every second character of Japanese, and as good as absent from everything else.
+    for encoding in ("cp932", "euc_jp"):
+        read = _read(sample, encoding)
+        letters = len(read.text) - len(read.text.encode("ascii", "ignore"))
+        if len(_HIRAGANA.findall(read.text)) > 0.15 * letters and _bad_share(read) <= BAD_SHARE:
+            return encoding
     western = _looks_western(sample)
     if western and len(_NOT_WESTERN.findall(sample)) <= 0.05 * len(sample.translate(None, _ASCII)):
         return "cp1252"

@@ -1,6 +1,6 @@
 """Errors a caller can act on. Each message says what is wrong, where, and what to do next."""
 
-__all__ = ["BadInput", "BadLabels", "BadModel", "CleanerError", "FetchFailed", "PageTooLarge"]
+__all__ = ["BadInput", "BadLabels", "BadModel", "BadOutput", "BadUsage", "CleanerError", "FetchFailed", "PageTooLarge"]
 
 
 class CleanerError(Exception):
@@ -25,3 +25,11 @@ class BadModel(CleanerError):
 
 class BadLabels(CleanerError):
     """Labelled pages are missing, unreadable or too few to learn from."""
+
+
+class BadOutput(CleanerError):
+    """The output cannot be written, is there already, or belongs to a run with other options."""
+
+
+class BadUsage(CleanerError):
+    """Options that do not go together."""

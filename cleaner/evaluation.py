@@ -25,7 +25,9 @@ from cleaner.pipeline import Cleaner
 
 __all__ = ["PageScore", "Report", "evaluate", "score_page", "summarize", "word_scores", "words_of"]
 
-_LONE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_LONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _WORD = re.compile(rf"[{_LONE}]|[^\W{_LONE}]+")
 SHINGLE = 4
 
@@ -206,7 +208,9 @@ class Report:
 
     def as_text(self) -> str:
         """A table for people: overall, then by kind, page type, language and site."""
-        lines = [f"{'':28} {'pages':>5}  {'word F1 (95 %)':<22} {'prec.':>6} {'recall':>6} {'shingle':>7} {'ms/page':>8}"]
+        lines = [
+            f"{'':28} {'pages':>5}  {'word F1 (95 %)':<22} {'prec.':>6} {'recall':>6} {'shingle':>7} {'ms/page':>8}"
+        ]
         for name, summary in self.summaries.items():
             ms = 1000 * self.seconds[name] / max(summary.pages, 1)
             lines.append(f"{name:28} {summary.pages:5}  {_row(summary)} {ms:8.1f}")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import json
 import tomllib
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +72,9 @@ def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
     content = html if isinstance(html, str) else text
     if not isinstance(content, str) or not isinstance(gold, str):
         raise BadLabels(f"{where}: a row needs 'html' or 'text', and 'gold', as strings")
+    for name in ("url", "lang", "page_type"):
+        if not isinstance(row.get(name), (str, type(None))):
+            raise BadLabels(f"{where}: {name!r} must be a string")
     kind = Kind.HTML if isinstance(html, str) else Kind.TEXT
     markdown = kind is Kind.TEXT and detect_kind(content)[1]
     page = Page(content, kind, url=row.get("url"), id=str(row.get("id") or where), markdown=markdown)
@@ -92,12 +96,12 @@ def _read_rows(path: Path) -> Iterator[LabelledPage]:
                 if row.strip():
                     try:
                         parsed = json.loads(row)
-                    except ValueError as error:
+                    except (ValueError, RecursionError) as error:
                         raise BadLabels(f"{path}:{number}: not a line of JSON ({error})") from None
                     if not isinstance(parsed, dict):
                         raise BadLabels(f"{path}:{number}: a row must be a JSON object")
                     yield _from_row(parsed, f"{path}:{number}")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise BadLabels(f"{path}: cannot be read ({error})") from None
 
 
@@ -106,9 +110,13 @@ def _site(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        site = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadLabels(f"{path}: not TOML ({error})") from None
+    pages = site.get("pages", {})
+    if not isinstance(pages, dict) or not all(isinstance(page, dict) for page in pages.values()):
+        raise BadLabels(f"{path}: 'pages' must be tables, one a page: [pages.story]")
+    return site
 
 
 def _read_folder(folder: Path) -> Iterator[LabelledPage]:

@@ -25,8 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaner.errors import BadModel
-from cleaner.features import FEATURES
-from cleaner.page import Floats, Kind
+from cleaner.features import FEATURES, HashedWeights, feature_matrix
+from cleaner.features.hashed import BUCKETS
+from cleaner.page import Floats, Kind, Lines
 
 __all__ = ["Head", "Model", "shipped_model"]
 
@@ -37,8 +38,9 @@ MAX_HEADER = 1 << 20
 MAX_LEAVES = 32
 _ARRAYS: dict[str, str] = {
     "tree": "<i4", "feature": "<i4", "threshold": "<f4", "mask": "<u4", "leaf": "<i4", "value": "<f4",
-    "knot_in": "<f4", "knot_out": "<f4",
+    "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
 }  # fmt: skip
+_OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.info` knows these itself
 _ROWS = 512  # rows scored at once, so that a block of conditions stays in the processor's cache
 _CONDITIONS = 1024
 
@@ -50,6 +52,8 @@ class Head:
     Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails) with ``mask``,
     the leaves still reachable when the condition fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to right.
     The sum of leaf values and ``base`` is a log-odds; ``knot_in``/``knot_out`` calibrate its probability.
+    ``structure`` and ``wording`` are the weights of the features learnt from words (`cleaner.features.hashed`);
+    empty ones know nothing.
     """
 
     features: tuple[str, ...]
@@ -62,6 +66,17 @@ class Head:
     value: npt.NDArray[np.float32]
     knot_in: npt.NDArray[np.float32]
     knot_out: npt.NDArray[np.float32]
+    structure: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
+    wording: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
+
+    def matrix(self, pages: Sequence[Lines]) -> npt.NDArray[np.float32]:
+        """The features that this head wants, for the lines of a batch of pages of its kind."""
+        return feature_matrix(pages, self.features, self.weights)
+
+    @property
+    def weights(self) -> HashedWeights:
+        """What the head has learnt from words, as the features take it."""
+        return HashedWeights(self.structure.astype(np.float32), self.wording.astype(np.float32))
 
     def scores(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """The log-odds of each row, before calibration: shape (n,)."""
@@ -126,7 +141,7 @@ class Model:
                 str(kind): {"features": len(h.features), "trees": len(h.tree) - 1, "leaves": len(h.value)}
                 for kind, h in self.heads.items()
             },
-            **self.about,
+            **{name: value for name, value in self.about.items() if name not in _OWN_FACTS},
         }
 
     def to_bytes(self) -> bytes:
@@ -188,15 +203,16 @@ class Model:
         body = content[at + size :]
         try:
             version = header["version"]
-            if version != VERSION:
-                raise BadModel(f"of version {version!r}, this program reads {VERSION}: train it again")
+            if type(version) is not int or version != VERSION:
+                raise BadModel(f"of version {str(version)[:20]}, this program reads {VERSION}: train it again")
             if header["body"] != hashlib.sha256(body).hexdigest():
                 raise BadModel("truncated or altered (its checksum is wrong): fetch or train it again")
             heads = {Kind(kind): _read_head(Kind(kind), entry, body) for kind, entry in header["heads"].items()}
             about = header["about"]
             if not isinstance(about, dict):
                 raise BadModel("the header is altered: fetch or train it again")
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            json.dumps(about, ensure_ascii=False, allow_nan=False).encode()  # what was read can be written again
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise BadModel(f"the header is altered ({type(error).__name__}): fetch or train it again") from None
         return cls(heads, about)
 
@@ -207,7 +223,7 @@ def _read_head(kind: Kind, entry: Mapping[str, Any], body: bytes) -> Head:
         raise BadModel("names no features")
     unknown = [name for name in names if name not in FEATURES or kind not in FEATURES[name].kinds]
     if unknown:
-        raise BadModel(f"wants features that this version does not have ({unknown[0]!r}): train it again")
+        raise BadModel(f"wants features that this version does not have ({unknown[0][:80]!r}): train it again")
     arrays: dict[str, Any] = {}
     for name, dtype in _ARRAYS.items():
         offset, length = entry["arrays"][name]
@@ -221,7 +237,7 @@ def _read_head(kind: Kind, entry: Mapping[str, Any], body: bytes) -> Head:
             raise BadModel(f"array {name} holds values that are not numbers")
         arrays[name] = array
     base = entry["base"]
-    if not isinstance(base, (int, float)) or not math.isfinite(base):
+    if type(base) not in (int, float) or not math.isfinite(base):
         raise BadModel("the base score is not a number")
     head = Head(features=tuple(names), base=float(base), **arrays)
     _check_head(head)
@@ -247,6 +263,9 @@ def _check_head(head: Head) -> None:
     last = np.left_shift(np.uint32(1), (leaves - 1).astype(np.uint32))
     if (kept & last == 0).any():
         raise BadModel("a tree can end in no leaf")
+    for weights in (head.structure, head.wording):
+        if len(weights) not in (0, BUCKETS):
+            raise BadModel(f"the word weights are not of {BUCKETS} buckets")
     knots = head.knot_in
     if len(knots) < 2 or len(knots) != len(head.knot_out) or (np.diff(knots) <= 0).any():
         raise BadModel("the calibration does not rise")

@@ -6,6 +6,7 @@ lines know their tags, is *written* as Markdown.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +15,10 @@ from urllib.parse import urljoin
 
 from cleaner.page import CleanedPage, Kind, Line
 
-__all__ = ["Metadata", "as_explained", "as_markdown", "as_record", "as_text", "dropped_lines", "language", "metadata"]
+__all__ = [
+    "Metadata", "as_explained", "as_explained_text", "as_markdown", "as_record", "as_text", "dropped_lines",
+    "front_matter", "language", "metadata",
+]  # fmt: skip
 
 # What would be read as mark-up in the middle of a line (CommonMark 0.31, sections 2.4 and 6). A bracket matters only
 # where a target follows, an underscore only at the edge of a word, an ampersand only in an entity.
@@ -25,7 +29,7 @@ _BLOCK: Final = re.compile(r"^(?:(#{1,6})(?=\s|$)|([-+])(?=\s|$)|(>)|(=+|-{2,})(
 _LINK: Final = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^)\s]*)\)")
 _BRACKET: Final = re.compile(r"(?<!\\)[\[\]]")
 _FENCES: Final = re.compile(r"`{3,}")
-_LANG: Final = re.compile(r"<html\b[^>]{0,1000}?\blang\s*=\s*[\"']?\s*([A-Za-z]{2,3})(?![A-Za-z])", re.I)
+_LANG: Final = re.compile(r"<html\b[^>]{0,1000}?\slang\s*=\s*[\"']?\s*([A-Za-z]{2,3})(?![A-Za-z])", re.I)
 # Schemes that a reader can follow; `javascript:` and `data:` are not for a document that others will render.
 _FOLLOWED: Final = re.compile(r"(?:https?|ftp|mailto|tel):|(?![A-Za-z][A-Za-z0-9+.-]*:)", re.I)
 
@@ -66,6 +70,12 @@ def as_markdown(page: CleanedPage, *, links: bool = False) -> str:
     for block in _blocks(page.lines):
         writer.write(block)
     return "\n".join(writer.out).strip("\n")
+
+
+def front_matter(meta: Metadata) -> str:
+    """Metadata as the block that text and Markdown files begin with (YAML, its strings quoted as in JSON)."""
+    rows = [f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in meta.as_dict().items() if value]
+    return f"---\n{''.join(rows)}---\n\n"
 
 
 def as_record(
@@ -122,6 +132,19 @@ def as_explained(page: CleanedPage) -> dict[str, Any]:
             for number, line in enumerate(page.lines)
         ],
     }
+
+
+def as_explained_text(page: CleanedPage) -> str:
+    """The same for the eye: the kind first, then probability, ``+`` for kept, and the text of each line."""
+    kind = f"{page.page.kind} (Markdown)" if page.page.markdown else str(page.page.kind)
+    encoding = f", {page.page.encoding}" if page.page.encoding else ""
+    kept = f"kept {page.kept.sum()} of {len(page.kept)} lines"
+    rows = [f"# kind: {kind}{encoding}, confidence {page.confidence:.2f}, {kept}"]
+    for line in page.lines:
+        # Control characters of a hostile page are not for a terminal.
+        text = "".join(char if char.isprintable() else " " for char in line.text)
+        rows.append(f"{line.probability:.3f} {'+' if line.kept else '-'} {text}")
+    return "\n".join(rows)
 
 
 def language(page: CleanedPage) -> str | None:

@@ -136,8 +136,14 @@ class CleanedPage:
         seg = self.segmented
         markup: list[str | None] = list(seg.markup) if seg.markup is not None else [None] * len(seg)
         rows = zip(
-            seg.texts, self.probabilities.tolist(), self.kept.tolist(), seg.tags,
-            seg.level.tolist(), seg.blank_before.tolist(), markup, strict=True,
+            seg.texts,
+            self.probabilities.tolist(),
+            self.kept.tolist(),
+            seg.tags,
+            seg.level.tolist(),
+            seg.blank_before.tolist(),
+            markup,
+            strict=True,
         )
         return tuple(Line(*row) for row in rows)
 

@@ -13,7 +13,6 @@ import numpy as np
 from cleaner.decision import BETA, Favor, decide
 from cleaner.decoding import decode
 from cleaner.errors import BadInput, PageTooLarge
-from cleaner.features import feature_matrix
 from cleaner.model import Model, shipped_model
 from cleaner.page import CleanedPage, Floats, Kind, Line, Lines, Page
 from cleaner.segmentation import detect_kind, segment
@@ -55,7 +54,7 @@ def predict(model: Model, batch: Sequence[Lines]) -> list[Floats]:
         if not chosen:
             continue
         head = model.head(kind)
-        scores = head.predict(feature_matrix([batch[i] for i in chosen], head.features))
+        scores = head.predict(head.matrix([batch[i] for i in chosen]))
         ends = np.cumsum([len(batch[i]) for i in chosen])
         for i, part in zip(chosen, np.split(scores, ends[:-1]), strict=True):
             out[i] = part

@@ -14,11 +14,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Tokens", "hash_words", "phrase_hash", "tokenize"]
+__all__ = ["Tokens", "hash_strings", "hash_words", "phrase_hash", "tokenize"]
 
 Codes = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
@@ -228,10 +229,17 @@ def hash_words(words: Sequence[str]) -> Hashes:
     """The hash of each word, as `Tokens.hashes` has it; a word that is not a single token is left out."""
     tokens = tokenize(words)
     single = tokens.words == 1
-    return tokens.hashes[tokens.first[:-1][single]]
+    out: Hashes = tokens.hashes[tokens.first[:-1][single]]
+    return out
 
 
 def phrase_hash(phrases: Sequence[str]) -> tuple[Hashes, Ints]:
     """The hash and the number of words of each phrase, as `Tokens.ngrams` would give them."""
     tokens = tokenize(phrases)
     return tokens.line_hashes(), tokens.words
+
+
+def hash_strings(strings: Sequence[str]) -> Hashes:
+    """A hash of each string, the same in every process (unlike `hash`); for short strings such as class names."""
+    digests = b"".join(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in strings)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)

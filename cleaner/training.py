@@ -7,114 +7,169 @@ calibration and the reported figures are made from those only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from joblib import Parallel, cpu_count, delayed
 
 from cleaner import __version__
 from cleaner.decision import decide
 from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore, Summary, score_page, summarize
-from cleaner.features import feature_matrix, feature_names
-from cleaner.labelled import LabelledPage, align, as_text
+from cleaner.features import Columns, HashedWeights, feature_matrix, feature_names
+from cleaner.features.hashed import BUCKETS, structure_terms, wording_terms
+from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
-from cleaner.page import Floats, Kind, Lines
-from cleaner.pipeline import predict
+from cleaner.page import Floats, Kind, Lines, Page
+from cleaner.pipeline import BATCH_PAGES, predict
+from cleaner.renderings import RENDERINGS, partly_cleaned, transplant
 from cleaner.segmentation import segment
 from cleaner.tokens import tokenize
 
-__all__ = ["Dataset", "Training", "fit_head", "make_dataset", "out_of_fold", "train"]
+__all__ = ["Dataset", "Training", "cross_calibrated", "fit_head", "make_dataset", "score_lines", "train"]
 
 Progress = Callable[[str], None]
 
 # What was tried and what it gave is in docs/decisions.md.
 TREES = 150
+FEW_TREES, FEW_LINES = 60, 50_000  # a small set is learnt in a minute, and more trees only learn it by heart
 PARAMETERS: dict[str, Any] = {
     "learning_rate": 0.1,
     "max_leaf_nodes": 31,
     "min_samples_leaf": 40,
     "l2_regularization": 5.0,
     "max_features": 0.3,
+    "max_bins": 63,
     "early_stopping": False,
 }
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
-EITHER_WAY_WEIGHT = 0.1  # lines that golds disagree about: titles, bylines, captions
 KNOTS = 32
+SCORED = ("as is", "visible")  # the renderings that a training report is made on
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The lines of labelled pages of one kind as arrays: one row a line, ``page_of`` its page."""
+    """The lines of labelled pages of one kind, one row a line.
+
+    ``share`` is the part of a line's words that the gold has, ``weight`` what the line counts in training,
+    ``page_of`` its page; ``fold`` is the fold of each page, and ``rendering`` how its text was made (see
+    `cleaner.renderings`; ``as is`` for a page of the dataset's own kind).
+    """
 
     kind: Kind
     items: Sequence[LabelledPage]
     lines: Sequence[Lines]
-    features: tuple[str, ...]
-    matrix: npt.NDArray[np.float32]
     share: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     words: npt.NDArray[np.int64]
     page_of: npt.NDArray[np.int64]
-    hosts: npt.NDArray[np.str_]
+    fold: npt.NDArray[np.int64]
+    rendering: Sequence[str]
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """1 where at least half of a line's words are in the gold."""
         return (self.share >= 0.5).astype(np.int64)
 
+    @property
+    def fold_of_line(self) -> npt.NDArray[np.int64]:
+        """The fold of each row."""
+        return self.fold[self.page_of]
+
+    def batches(self, pages: npt.NDArray[np.int64]) -> Iterator[tuple[list[Lines], npt.NDArray[np.int64]]]:
+        """Pages in batches, each with the rows of its lines."""
+        start = np.searchsorted(self.page_of, np.arange(len(self.lines) + 1))
+        for low in range(0, len(pages), BATCH_PAGES):
+            part = pages[low : low + BATCH_PAGES]
+            yield [self.lines[i] for i in part], np.concatenate([np.arange(start[i], start[i + 1]) for i in part])
+
 
 def make_dataset(
-    items: Sequence[LabelledPage], kind: Kind, features: Sequence[str] | None = None, progress: Progress | None = None
+    items: Sequence[LabelledPage], kind: Kind, *, seed: int = 0, progress: Progress | None = None
 ) -> Dataset:
-    """Segment, featurize and align labelled pages; HTML pages serve a text dataset as their visible text.
+    """Segment and align labelled pages; HTML pages serve a text dataset in several renderings.
 
     Raises `BadLabels` when no page has a line.
     """
-    names = tuple(features or feature_names(kind))
-    chosen = [item for item in items if item.page.kind is kind or kind is Kind.TEXT]
+    fold = folds_of((item.host for item in items), seed)
+    pairs = [(item, "as is") for item in items if item.page.kind is kind]
     if kind is Kind.TEXT:
-        chosen = [as_text(item) for item in chosen]
+        pairs += _rendered([item for item in items if item.page.kind is Kind.HTML], fold, seed)
     kept: list[LabelledPage] = []
     lines: list[Lines] = []
     share: list[npt.NDArray[np.float64]] = []
     weight: list[npt.NDArray[np.float64]] = []
     words: list[npt.NDArray[np.int64]] = []
-    for number, item in enumerate(chosen):
+    rendering: list[str] = []
+    for number, (item, how) in enumerate(pairs):
         if progress and number % 100 == 0:
-            progress(f"{kind}: aligning page {number} of {len(chosen)}")
+            progress(f"{kind}: aligning page {number} of {len(pairs)}")
         cut = segment(item.page)
         if not len(cut):
             continue
         tokens = tokenize(cut.texts)
         kept.append(item)
         lines.append(cut)
+        rendering.append(how)
         share.append(align(tokens, item.gold))
         words.append(tokens.words)
-        weight.append(_weights(item, cut, tokens.words))
+        weight.append(_weights(item, tokens.words))
     if not lines:
         raise BadLabels(f"no labelled {kind} page has any text")
-    blocks = []
-    for low in range(0, len(lines), 32):
-        blocks.append(np.ascontiguousarray(feature_matrix(lines[low : low + 32], names)))
     return Dataset(
         kind=kind,
         items=kept,
         lines=lines,
-        features=names,
-        matrix=np.concatenate(blocks),
         share=np.concatenate(share),
         weight=np.concatenate(weight),
         words=np.concatenate(words),
         page_of=np.repeat(np.arange(len(lines)), [len(cut) for cut in lines]),
-        hosts=np.array([item.host for item in kept]),
+        fold=np.array([fold[item.host] for item in kept], dtype=np.int64),
+        rendering=rendering,
     )
 
 
-def _weights(item: LabelledPage, lines: Lines, words: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int) -> list[tuple[LabelledPage, str]]:
+    """HTML pages as text: each as its visible lines, half also otherwise, half also composed or cleaned in part.
+
+    A composed page takes its junk from pages of its own fold only, so that folds stay apart.
+    """
+    rng = random.Random(seed)
+    segmented = [segment(item.page, links=True) for item in items]
+    main = [
+        align(tokenize(cut.texts), item.gold) >= 0.5 if len(cut) else np.zeros(0, dtype=bool)
+        for cut, item in zip(segmented, items, strict=True)
+    ]
+    peers: dict[int, list[int]] = defaultdict(list)
+    for i, item in enumerate(items):
+        peers[fold[item.host]].append(i)
+    others = [name for name in RENDERINGS if name != "visible"]
+    out: list[tuple[LabelledPage, str]] = []
+    for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
+        texts = {"visible": RENDERINGS["visible"](cut, rng)}
+        if rng.random() < 0.5:
+            name = rng.choice(others)
+            texts[name] = RENDERINGS[name](cut, rng)
+        if rng.random() < 0.5:
+            near = peers[fold[item.host]]
+            donors = [(segmented[j], main[j]) for j in rng.sample(near, min(3, len(near)))]
+            if rng.random() < 0.5:
+                texts["transplant"] = transplant(cut, main[i], donors, rng)
+            else:
+                texts["partly cleaned"] = partly_cleaned(cut, main[i], rng)
+        for name, text in texts.items():
+            page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
+            out.append((replace(item, page=page), name))
+    return out
+
+
+def _weights(item: LabelledPage, words: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Long lines weigh more (the measure counts words), long pages less (it is a mean over pages)."""
     weight = np.sqrt(np.minimum(words, 100) + 1.0)
     weight /= np.sqrt(weight.sum())
@@ -123,31 +178,100 @@ def _weights(item: LabelledPage, lines: Lines, words: npt.NDArray[np.int64]) -> 
     return weight
 
 
-def folds_of(hosts: npt.NDArray[np.str_], folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """The fold of each page; a host is never in two. Fewer hosts than folds give a fold a host."""
-    from sklearn.model_selection import GroupKFold
+def folds_of(hosts: Iterable[str], seed: int = 0) -> dict[str, int]:
+    """The fold of each host, so that a host is never in two. Fewer hosts than folds give a fold a host.
 
-    out = np.zeros(len(hosts), dtype=np.int64)
-    count = min(folds, len(set(hosts.tolist())))
+    Hosts are dealt out in the order of a hash of their names: the folds do not depend on the order of the pages.
+    """
+    names = sorted(set(hosts), key=lambda host: hashlib.sha256(f"{seed} {host}".encode()).digest())
+    count = min(FOLDS, len(names))
     if count < 2:
         raise BadLabels("labelled pages of at least two hosts are needed, to test on sites the model has not seen")
-    split = GroupKFold(count, shuffle=True, random_state=seed)
-    for number, (_, test) in enumerate(split.split(hosts, groups=hosts)):
-        out[test] = number
-    return out
+    return {host: rank % count for rank, host in enumerate(names)}
 
 
-def _fit(data: Dataset, rows: npt.NDArray[np.bool_] | None, seed: int) -> Head:
+def _terms(
+    data: Dataset, pages: npt.NDArray[np.int64], make: Callable[[Columns], tuple[npt.NDArray[np.int64], ...]]
+) -> Any:
+    """The hashed terms of the lines of some pages as a sparse matrix, each row scaled by the root of its terms."""
+    from scipy.sparse import csr_matrix, diags
+
+    blocks = []
+    for batch, rows in data.batches(pages):
+        lines, buckets = make(Columns(batch))
+        block = csr_matrix((np.ones(len(lines), dtype=np.float32), (lines, buckets)), shape=(len(rows), BUCKETS))
+        count = np.bincount(lines, minlength=len(rows))
+        blocks.append(diags((1 / np.sqrt(np.maximum(count, 1))).astype(np.float32)) @ block)
+    from scipy.sparse import vstack
+
+    return vstack(blocks, format="csr")
+
+
+def _fit_linear(terms: Any, labels: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], seed: int) -> Any:
+    """The weights of a logistic regression over hashed terms, shape (BUCKETS,)."""
+    from sklearn.linear_model import SGDClassifier
+
+    if labels.min() == labels.max():
+        raise BadLabels("every line has the same label: both main content and junk are needed")
+    model = SGDClassifier(loss="log_loss", max_iter=8, tol=None, alpha=1e-5, average=True, random_state=seed)
+    model.fit(terms, labels, sample_weight=weight / weight.mean())
+    # As the model file holds them, so that training and prediction see the same numbers.
+    return np.clip(model.coef_[0], -1000, 1000).astype(np.float16).astype(np.float32)
+
+
+def learn_words(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> list[HashedWeights]:
+    """What class names and phrases tell: for each fold weights learnt without it, and last those learnt from all."""
+    order = np.arange(len(data.lines))
+    makers = [wording_terms] if data.kind is Kind.TEXT else [wording_terms, structure_terms]
+    fold = data.fold_of_line
+    numbers = [*range(int(fold.max()) + 1), -1]
+    found = []
+    for make in makers:
+        if progress:
+            progress(f"{data.kind}: learning from {'class names' if make is structure_terms else 'phrases'}")
+        terms = _terms(data, order, make)
+        run = Parallel(n_jobs=min(len(numbers), cpu_count()), prefer="threads")
+        found.append(
+            run(
+                delayed(_fit_linear)(terms[rows], data.labels[rows], data.weight[rows], seed)
+                for rows in (np.flatnonzero(fold != number) for number in numbers)
+            )
+        )
+    none = np.zeros(0, dtype=np.float32)
+    return [HashedWeights(found[1][i] if len(found) > 1 else none, found[0][i]) for i in range(len(numbers))]
+
+
+def make_matrix(data: Dataset, features: Sequence[str], words: Sequence[HashedWeights]) -> npt.NDArray[np.float32]:
+    """The features of every line, those learnt from words by the weights that have not seen the line's host."""
+    matrix = np.empty((len(data.page_of), len(features)), dtype=np.float32)
+    for number in range(int(data.fold.max()) + 1):
+        for batch, rows in data.batches(np.flatnonzero(data.fold == number)):
+            matrix[rows] = feature_matrix(batch, features, words[number])
+    return matrix
+
+
+def _fit(
+    matrix: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    weight: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.bool_] | slice,
+    features: tuple[str, ...],
+    seed: int,
+) -> Head:
     """Boosted trees over some rows, packed, not yet calibrated."""
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
-    chosen = slice(None) if rows is None else rows
-    labels, weight = data.labels[chosen], data.weight[chosen]
+    labels, weight = labels[rows], weight[rows]
     if labels.min() == labels.max():
-        raise BadLabels(f"every {data.kind} line has the same label: both main content and junk are needed")
-    trees = HistGradientBoostingClassifier(max_iter=TREES, random_state=seed, **PARAMETERS)
-    trees.fit(data.matrix[chosen], labels, sample_weight=weight / weight.mean())
+        raise BadLabels("every line has the same label: both main content and junk are needed")
+    count = TREES if len(labels) >= FEW_LINES else FEW_TREES
+    trees = HistGradientBoostingClassifier(max_iter=count, random_state=seed, **PARAMETERS)
+    # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
+    with threadpool_limits(1):
+        trees.fit(matrix[rows], labels, sample_weight=weight / weight.mean())
     packed = []
+    base = float(np.ravel(trees._baseline_prediction)[0])
     for (predictor,) in trees._predictors:  # the only way to the trees: scikit-learn has no public one
         nodes = predictor.nodes
         if len(nodes) > 1:
@@ -160,21 +284,40 @@ def _fit(data: Dataset, rows: npt.NDArray[np.bool_] | None, seed: int) -> Head:
                     )
                 ]
             )  # fmt: skip
-    base = float(np.ravel(trees._baseline_prediction)[0])
+        else:
+            base += float(nodes["value"][0])
+    if not packed:
+        raise BadLabels(f"{len(labels)} lines are too few to learn from: label more pages")
     identity = np.array([0.0, 1.0], dtype=np.float32)
-    return Head(data.features, base, **pack_trees(packed), knot_in=identity, knot_out=identity)
+    none = np.zeros(0, dtype=np.float16)
+    packed_trees = pack_trees(packed)
+    return Head(features, base, **packed_trees, knot_in=identity, knot_out=identity, structure=none, wording=none)
 
 
-def out_of_fold(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> Floats:
-    """The probability of each line by trees that have not seen its host, shape (lines,), not yet calibrated."""
-    fold = folds_of(data.hosts, FOLDS, seed)[data.page_of]
+def out_of_fold(
+    data: Dataset,
+    matrix: npt.NDArray[np.float32],
+    features: tuple[str, ...],
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Floats:
+    """The probability of each line by trees that have not seen its host, shape (lines,), not yet calibrated.
+
+    Folds are fitted side by side in processes of one thread each, which also keeps the result the same on any number
+    of cores.
+    """
+    fold = data.fold_of_line
     out = np.zeros(len(fold), dtype=np.float32)
     count = int(fold.max()) + 1
-    for number in range(count):
+    run = Parallel(n_jobs=min(count, cpu_count()), return_as="generator")
+    arrays = (matrix, data.labels, data.weight)
+    fits = run(delayed(_fit)(*arrays, fold != number, features, seed) for number in range(count))
+    for number, head in enumerate(fits):
         if progress:
-            progress(f"{data.kind}: fold {number + 1} of {count}")
+            progress(f"{data.kind}: fold {number + 1} of {count} done")
         test = fold == number
-        out[test] = _fit(data, ~test, seed).predict(data.matrix[test])
+        out[test] = head.predict(matrix[test])
     return out
 
 
@@ -197,9 +340,9 @@ def calibration(
     return knots.astype(np.float32), value.astype(np.float32)
 
 
-def cross_calibrated(data: Dataset, probabilities: Floats, *, seed: int = 0) -> Floats:
+def cross_calibrated(data: Dataset, probabilities: Floats) -> Floats:
     """Out-of-fold probabilities, each fold calibrated by the others: what an unseen host gets."""
-    fold = folds_of(data.hosts, FOLDS, seed)[data.page_of]
+    fold = data.fold_of_line
     out = np.zeros_like(probabilities)
     for number in range(int(fold.max()) + 1):
         test = fold == number
@@ -207,26 +350,34 @@ def cross_calibrated(data: Dataset, probabilities: Floats, *, seed: int = 0) -> 
     return out
 
 
-def fit_head(data: Dataset, probabilities: Floats, *, seed: int = 0) -> Head:
-    """The final head: trees over all rows, calibrated by the out-of-fold ``probabilities``."""
-    head = _fit(data, None, seed)
+def fit_head(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> tuple[Head, Floats]:
+    """The head for a dataset, trained on all of it, and the out-of-fold probabilities that calibrated it."""
+    features = feature_names(data.kind)
+    words = learn_words(data, seed=seed, progress=progress)
+    matrix = make_matrix(data, features, words)
+    probabilities = out_of_fold(data, matrix, features, seed=seed, progress=progress)
+    if progress:
+        progress(f"{data.kind}: final trees")
+    head = _fit(matrix, data.labels, data.weight, slice(None), features, seed)
     knot_in, knot_out = calibration(probabilities, data)
-    return Head(
-        head.features, head.base, head.tree, head.feature, head.threshold, head.mask, head.leaf, head.value,
-        knot_in, knot_out,
-    )  # fmt: skip
+    structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
+    head = replace(head, knot_in=knot_in, knot_out=knot_out, structure=structure, wording=wording)
+    return head, probabilities
 
 
-def score_lines(data: Dataset, probabilities: Floats) -> list[PageScore]:
-    """Decide every page of a dataset by given probabilities, and score it."""
+def score_lines(data: Dataset, probabilities: Floats, renderings: Sequence[str] = SCORED) -> list[PageScore]:
+    """Decide every page of a dataset by given probabilities, and score it; pages of other renderings are left out."""
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
+    parts = zip(
+        data.items, data.lines, data.rendering, np.split(probabilities, bounds), np.split(data.words, bounds),
+        strict=True,
+    )  # fmt: skip
     scores = []
-    for item, lines, p, w in zip(
-        data.items, data.lines, np.split(probabilities, bounds), np.split(data.words, bounds), strict=True
-    ):
-        kept, confidence = decide(p, w)
-        text = "\n".join(lines.texts[i] for i in np.flatnonzero(kept))
-        scores.append(score_page(item, text, confidence))
+    for item, lines, rendering, p, w in parts:
+        if rendering in renderings:
+            kept, confidence = decide(p, w)
+            text = "\n".join(lines.texts[i] for i in np.flatnonzero(kept))
+            scores.append(score_page(item, text, confidence))
     return scores
 
 
@@ -252,7 +403,9 @@ class Training:
 
     def as_text(self) -> str:
         """The before/after table: the given model against this training on hosts left out of it."""
-        lines = [f"{'kind':6} {'pages':>5}  {'word F1 before':<22} {'word F1 after (hosts left out)':<32} {'change':>7}"]
+        lines = [
+            f"{'kind':6} {'pages':>5}  {'word F1 before':<22} {'word F1 after (hosts left out)':<32} {'change':>7}"
+        ]
         for kind, row in self.summaries().items():
             after, before = row["after"], row.get("before")
             shown = f"{before.f1:.4f} ({before.low:.3f}-{before.high:.3f})" if before else "-"
@@ -284,14 +437,12 @@ def train(
     for kind in Kind:
         if kind is Kind.HTML and not any(item.page.kind is Kind.HTML for item in items):
             continue
-        data = make_dataset(items, kind, progress=progress)
-        probabilities = out_of_fold(data, seed=seed, progress=progress)
-        scores[kind] = score_lines(data, cross_calibrated(data, probabilities, seed=seed))
+        data = make_dataset(items, kind, seed=seed, progress=progress)
+        head, probabilities = fit_head(data, seed=seed, progress=progress)
+        heads[kind] = head
+        scores[kind] = score_lines(data, cross_calibrated(data, probabilities))
         if compare_with is not None and kind in compare_with.heads:
             before[kind] = score_lines(data, np.concatenate(_predict_all(compare_with, data)))
-        if progress:
-            progress(f"{kind}: final trees")
-        heads[kind] = fit_head(data, probabilities, seed=seed)
     digest = hashlib.sha256()
     for item in items:
         digest.update(item.page.content.encode("utf-8", "replace") + b"\0" + item.gold.encode("utf-8", "replace"))
@@ -312,5 +463,3 @@ def _predict_all(model: Model, data: Dataset) -> list[Floats]:
     for low in range(0, len(data.lines), 32):
         out += predict(model, data.lines[low : low + 32])
     return out
-
-

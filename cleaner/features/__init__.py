@@ -14,16 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cleaner import tokens as tk
 from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns
+from cleaner.features.hashed import HashedWeights
 from cleaner.lexicon import CUES
 from cleaner.page import Kind, Lines
 
-__all__ = ["FEATURES", "Columns", "Feature", "feature_matrix", "feature_names"]
+__all__ = ["FEATURES", "Columns", "Feature", "HashedWeights", "feature_matrix", "feature_names"]
 
 BOTH = (Kind.HTML, Kind.TEXT)
 HTML = (Kind.HTML,)
@@ -52,8 +54,9 @@ def _per_char(code: int, c: Columns) -> Array:
     return c.count(code) / np.maximum(c.column("chars"), 1)
 
 
-def _ratio(top: Array, bottom: Array) -> Array:
-    return top / np.maximum(bottom, 1)
+def _ratio(top: npt.NDArray[Any], bottom: npt.NDArray[Any]) -> Array:
+    out: Array = top / np.maximum(bottom, 1)
+    return out
 
 
 def _line_features() -> Iterable[Feature]:
@@ -65,23 +68,23 @@ def _line_features() -> Iterable[Feature]:
     yield Feature("word length", BOTH, lambda c: _ratio(c.column("chars"), c.column("words")), "K10")
     yield Feature("link density", BOTH, column("link_density"), "K10")
     yield Feature("links", BOTH, lambda c: _log(c.column("links")), "K10")
-    yield Feature("bold", BOTH, column("bold"), "V18")
+    yield Feature("bold", TEXT, column("bold"), "V18")
     for name in ("stop", "stop_any"):
-        yield Feature(f"{name} share", BOTH, partial(_per_word, name), "P10")
+        yield Feature(f"{name} share", TEXT, partial(_per_word, name), "P10")
     for name in ("capitals", "all_upper", "numbers", "ends", "commas", "lone"):
-        yield Feature(f"{name} share", BOTH, partial(_per_word, name), "K10")
+        yield Feature(f"{name} share", TEXT, partial(_per_word, name), "K10")
     for name, code in (
         ("bars", tk.BAR), ("quotes", tk.QUOTE), ("brackets", tk.BRACKET), ("symbols", tk.SYMBOL), ("marks", tk.MARK),
         ("colons", tk.COLON), ("digits", tk.DIGIT), ("icons", tk.OTHER),
     ):  # fmt: skip
-        yield Feature(f"{name} per character", BOTH, partial(_per_char, code), "V18")
+        yield Feature(f"{name} per character", TEXT, partial(_per_char, code), "V18")
     yield Feature("ends", BOTH, lambda c: _log(c.column("ends")), "V18")
     yield Feature("last character", BOTH, lambda c: c.tokens.tail, "R20")
     yield Feature("first character", BOTH, lambda c: c.tokens.head, "own")
-    yield Feature("prose", BOTH, column("prose"), "K10")
+    yield Feature("prose", TEXT, column("prose"), "K10")
     for name in CUES:
-        yield Feature(f"cue {name}", BOTH, partial(lambda name, c: c.cue(name), name), "own")
-    yield Feature("cue", BOTH, column("cue"), "own")
+        yield Feature(f"cue {name}", TEXT, partial(lambda name, c: c.cue(name), name), "own")
+    yield Feature("cue", TEXT, column("cue"), "own")
     yield Feature("level", BOTH, column("level"), "own")
     yield Feature("tag", BOTH, lambda c: c.tag_codes, "V18")
     yield Feature("blank above", TEXT, column("blank_before"), "own")
@@ -110,7 +113,7 @@ def _repetition_features() -> Iterable[Feature]:
 def _surrounding_features() -> Iterable[Feature]:
     for r in (1, 3, 5, 8, 20):
         for name in ("words", "prose_words", "stop"):
-            yield Feature(f"{name} ±{r}", BOTH, partial(lambda n, r, c: _log(c.window(n, r)), name, r), "W07")
+            yield Feature(f"{name} ±{r}", TEXT, partial(lambda n, r, c: _log(c.window(n, r)), name, r), "W07")
         yield Feature(
             f"link density ±{r}",
             BOTH,
@@ -121,29 +124,27 @@ def _surrounding_features() -> Iterable[Feature]:
         for name in ("capitals", "numbers", "ends", "cue_words", "stop"):
             yield Feature(
                 f"{name} share ±{r}",
-                BOTH,
+                TEXT if name in ("ends", "stop") else BOTH,
                 partial(lambda n, r, c: _ratio(c.window(n, r), c.window("words", r)), name, r),
                 "own",
             )
-        yield Feature(f"short ±{r}", BOTH, partial(lambda r, c: c.window("short", r), r), "own")
+        yield Feature(f"short ±{r}", TEXT, partial(lambda r, c: c.window("short", r), r), "own")
     for r in (3, 8):
         for name in ("words", "prose_words", "cue_words", "link_words", "short"):
-            yield Feature(f"{name} {r} above", BOTH, partial(lambda n, r, c: _log(c.above(n, r)), name, r), "own")
-            yield Feature(f"{name} {r} below", BOTH, partial(lambda n, r, c: _log(c.below(n, r)), name, r), "own")
+            yield Feature(f"{name} {r} above", TEXT, partial(lambda n, r, c: _log(c.above(n, r)), name, r), "own")
+            yield Feature(f"{name} {r} below", TEXT, partial(lambda n, r, c: _log(c.below(n, r)), name, r), "own")
     for offset in (-3, -2, -1, 1, 2, 3):
         for name in ("words", "link_density", "prose"):
-            yield Feature(f"{name} {offset:+d}", BOTH, partial(lambda n, o, c: c.neighbour(n, o), name, offset), "K10")
+            yield Feature(f"{name} {offset:+d}", TEXT, partial(lambda n, o, c: c.neighbour(n, o), name, offset), "K10")
         if abs(offset) < 3:
             for name in ("cue", "ended", "capitals", "repeats", "numbers"):
                 yield Feature(
-                    f"{name} {offset:+d}", BOTH, partial(lambda n, o, c: c.neighbour(n, o), name, offset), "own"
+                    f"{name} {offset:+d}", TEXT, partial(lambda n, o, c: c.neighbour(n, o), name, offset), "own"
                 )
     for name in ("words", "prose_words", "link_words"):
         yield Feature(f"{name} above", BOTH, partial(lambda n, c: _log(c.above(n)), name), "own")
         yield Feature(f"{name} below", BOTH, partial(lambda n, c: _log(c.below(n)), name), "own")
-        yield Feature(
-            f"{name} above share", BOTH, partial(lambda n, c: _ratio(c.above(n), c.total(n)), name), "own"
-        )
+        yield Feature(f"{name} above share", BOTH, partial(lambda n, c: _ratio(c.above(n), c.total(n)), name), "own")
     yield Feature("place", BOTH, lambda c: (c.row - c.low) / (c.high - c.low), "K10")
     yield Feature("lines above", BOTH, lambda c: _log(c.row - c.low), "own")
     yield Feature("lines below", BOTH, lambda c: _log(c.high - c.row - 1), "own")
@@ -153,7 +154,7 @@ def _surrounding_features() -> Iterable[Feature]:
     yield Feature("until heading", BOTH, lambda c: _log(c.until(_heading(c))), "own")
     yield Feature("since cue", BOTH, lambda c: _log(c.since(c.column("cue") >= 0.6)), "own")
     yield Feature("until cue", BOTH, lambda c: _log(c.until(c.column("cue") >= 0.6)), "own")
-    yield Feature("place in short run", BOTH, lambda c: _log(_short_run(c)[0]), "own")
+    yield Feature("place in short run", TEXT, lambda c: _log(_short_run(c)[0]), "own")
     yield Feature("short run", BOTH, lambda c: _log(_short_run(c)[1]), "own")
     yield Feature("tag run", BOTH, lambda c: _log(c.share_of_run(c.tag_codes)[1]), "own")
 
@@ -175,11 +176,19 @@ def _page_features() -> Iterable[Feature]:
         yield Feature(f"page {label}", BOTH, partial(lambda n, c: _log(c.total(n)), name), "own")
     for name in ("link_words", "prose_words", "stop", "capitals", "numbers", "cue_words", "ends", "lone"):
         yield Feature(
-            f"page {name} share", BOTH, partial(lambda n, c: _ratio(c.total(n), c.total("words")), name), "own"
+            f"page {name} share",
+            TEXT if name == "lone" else BOTH,
+            partial(lambda n, c: _ratio(c.total(n), c.total("words")), name),
+            "own",
         )
     yield Feature("page short share", BOTH, lambda c: c.total("short") / c.total("one"), "own")
     yield Feature("page prose share", BOTH, lambda c: c.total("prose") / c.total("one"), "own")
-    yield Feature("words against page mean", BOTH, lambda c: _log(c.column("words") * c.total("one") / np.maximum(c.total("words"), 1)), "K10")  # fmt: skip
+    yield Feature(
+        "words against page mean",
+        BOTH,
+        lambda c: _log(_ratio(c.column("words") * c.total("one"), c.total("words"))),
+        "K10",
+    )
 
 
 def _container_features() -> Iterable[Feature]:
@@ -195,7 +204,7 @@ def _container_features() -> Iterable[Feature]:
     for k in range(6):
         yield Feature(f"container {k} words", HTML, partial(lambda f, c: _log(f(c)), at(k, total("words"))), "S11")
         yield Feature(f"container {k} words share", HTML, partial(page_share, k, "words"), "S11")
-        for name in ("link_words", "prose_words", "stop", "cue_words", "numbers"):
+        for name in ("link_words", "prose_words", "cue_words", *(("stop", "numbers") if k >= 3 else ())):
             yield Feature(
                 f"container {k} {name} density",
                 HTML,
@@ -209,10 +218,17 @@ def _container_features() -> Iterable[Feature]:
             partial(lambda f, g, c: _log(_ratio(f(c), g(c))), at(k, total("words")), at(k, total("one"))),
             "S11",
         )
+        if k > 3:
+            continue
         yield Feature(
-            f"container {k} alike", HTML, partial(lambda k, c: _log(c.containers.path_count[c.containers.ancestor(k)]), k), "own"
-        )  # fmt: skip
-        yield Feature(f"container {k} tag", HTML, partial(lambda k, c: c.containers.tag[c.containers.ancestor(k)], k), "V18")
+            f"container {k} alike",
+            HTML,
+            partial(lambda k, c: _log(c.containers.path_count[c.containers.ancestor(k)]), k),
+            "own",
+        )
+        if k < 2:
+            tag = partial(lambda k, c: c.containers.tag[c.containers.ancestor(k)], k)
+            yield Feature(f"container {k} tag", HTML, tag, "V18")
     for k in (1, 2, 3):
         for name in ("images", "controls", "children"):
             yield Feature(
@@ -221,22 +237,12 @@ def _container_features() -> Iterable[Feature]:
                 partial(lambda k, n, c: _log(getattr(c.containers, n)[c.containers.ancestor(k)]), k, name),
                 "own",
             )
-    for k in (1, 2, 3, 4):
-        yield Feature(f"place in container {k}", HTML, partial(_place_in, k), "own")
     yield Feature("depth", HTML, lambda c: c.containers.depth[c.containers.of_line], "V18")
     yield Feature("hidden", HTML, lambda c: c.containers.hidden[c.containers.of_line], "own")
-    yield Feature("noscript", HTML, lambda c: c.joined("noscript"), "own")
     for share in (0.55, 0.8):
         yield Feature(f"in hull {share}", HTML, partial(lambda s, c: _hull(s, c)[0], share), "S11")
         yield Feature(f"around hull {share}", HTML, partial(lambda s, c: _hull(s, c)[1], share), "own")
         yield Feature(f"hull {share} words share", HTML, partial(lambda s, c: _hull(s, c)[2], share), "own")
-
-
-def _place_in(k: int, c: Columns) -> Array:
-    box = c.containers.ancestor(k)
-    first, last = c.containers.first[box], c.containers.last[box]
-    out: Array = (c.row - first) / np.maximum(last - first, 1)
-    return out
 
 
 def _hull(share: float, c: Columns) -> tuple[Array, Array, Array]:
@@ -273,7 +279,7 @@ def _class_on_page(bit: int, c: Columns) -> Array:
 
 
 def _group_features() -> Iterable[Feature]:
-    def grouped(name: str, c: Columns) -> Array:
+    def grouped(name: str, c: Columns) -> Any:
         path = c.containers.path[c.containers.of_line]
         return np.bincount(path, weights=c.column(name))[path]
 
@@ -287,11 +293,23 @@ def _group_features() -> Iterable[Feature]:
         )
 
 
+def _learnt_features() -> Iterable[Feature]:
+    for name, kinds in (("structure", HTML), ("wording", BOTH)):
+        yield Feature(name, kinds, partial(lambda n, c: c.column(n), name), "own")
+        for r in (2, 5):
+            yield Feature(
+                f"{name} ±{r}", kinds, partial(lambda n, r, c: c.window(n, r) / c.window("one", r), name, r), "own"
+            )
+        yield Feature(f"page {name}", kinds, partial(lambda n, c: c.page_mean(n), name), "own")
+        yield Feature(f"{name} against page", kinds, partial(lambda n, c: c.column(n) - c.page_mean(n), name), "own")
+        yield Feature(f"{name} against best", kinds, partial(lambda n, c: c.column(n) - c.page_max(n), name), "own")
+
+
 FEATURES: dict[str, Feature] = {
     feature.name: feature
     for family in (
         _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
-        _class_features, _group_features,
+        _class_features, _group_features, _learnt_features,
     )
     for feature in family()
 }  # fmt: skip
@@ -302,16 +320,19 @@ def feature_names(kind: Kind) -> tuple[str, ...]:
     return tuple(name for name, feature in FEATURES.items() if kind in feature.kinds)
 
 
-def feature_matrix(pages: Sequence[Lines], names: Sequence[str]) -> npt.NDArray[np.float32]:
+def feature_matrix(
+    pages: Sequence[Lines], names: Sequence[str], weights: HashedWeights | None = None
+) -> npt.NDArray[np.float32]:
     """The features ``names`` of every line of a batch of pages of one kind: shape (lines, features), finite.
 
-    Raises `KeyError` for a name that is not in the table. A batch without lines gives a matrix without rows.
+    ``weights`` are needed by the features that are learnt from words. Raises `KeyError` for a name that is not in
+    the table. A batch without lines gives a matrix without rows.
     """
     features = [FEATURES[name] for name in names]
     filled = [page for page in pages if len(page)]
     if not filled:
         return np.zeros((0, len(names)), dtype=np.float32)
-    columns = Columns(filled)
+    columns = Columns(filled, weights)
     matrix = np.empty((len(names), columns.n), dtype=np.float32)
     for row, feature in zip(matrix, features, strict=True):
         row[:] = feature.compute(columns)

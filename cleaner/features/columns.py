@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cleaner import tokens as tk
+from cleaner.features.hashed import HashedWeights, structure_scores, wording_scores
 from cleaner.lexicon import CUES, cues, stop_words
 from cleaner.page import Kind, Lines
 from cleaner.repetition import occurrences, ranks, within_page
@@ -42,15 +44,19 @@ CLASS_WORDS: dict[str, str] = {
     "side": r"side|aside|rail|widget|column-?(?:left|right)|gutter|complementary|secondary",
     "ad": r"(?<![a-z])ads?(?![a-z])|advert|sponsor|promo|dfp|gpt-|taboola|outbrain|commercial|banner",
     "share": r"share|sharing|social|facebook|twitter|whatsapp|follow|addtoany|print(?!e)",
-    "related": r"relat|recommend|more-|popular|trending|latest|recent|also|similar|read-?next|teaser|most-|suggest|carousel|slider",
+    "related": r"relat|recommend|more-|popular|trending|latest|recent|also|similar|read-?next|teaser|most-|suggest|"
+    r"carousel|slider",
     "comment": r"comment|disqus|respon[ds]|repl(?:y|ies)|feedback",
-    "byline": r"byline|author|(?<![a-z])by(?![a-z])|date|time|publish|meta(?![a-z])|credit|dateline|posted|bio(?![a-z])|avatar",
-    "signup": r"newsletter|subscri|sign-?up|login|register|paywall|cookie|consent|gdpr|modal|popup|overlay|notice|alert",
+    "byline": r"byline|author|(?<![a-z])by(?![a-z])|date|time|publish|meta(?![a-z])|credit|dateline|posted|"
+    r"bio(?![a-z])|avatar",
+    "signup": r"newsletter|subscri|sign-?up|login|register|paywall|cookie|consent|gdpr|modal|popup|overlay|"
+    r"notice|alert",
     "tags": r"(?<![a-z])tags?(?![a-z])|categor|topic|label|keyword|badge",
     "hidden": r"hidden|hide(?![a-z])|sr-only|screen-?reader|visually|invisible|offscreen|collapse",
     "content": r"content|main|body(?![a-z])|prose|rich-?text|wysiwyg|markdown|rte|copy(?!r)|text(?![a-z])",
     "article": r"article|story|entry|post(?![a-z])|news|blog|single|hentry",
-    "title": r"title|headline|heading|hed(?![a-z])|subtitle|standfirst|deck|dek(?![a-z])|lead|intro|summary|excerpt|abstract",
+    "title": r"title|headline|heading|hed(?![a-z])|subtitle|standfirst|deck|dek(?![a-z])|lead|intro|summary|"
+    r"excerpt|abstract",
     "caption": r"caption|figure|media|image|img|photo|gallery|video|player|embed",
     "product": r"product|price|spec|attribute|sku|variant|shop|detail|feature|descri",
     "cart": r"cart|basket|checkout|wish|stock|shipping|delivery|quantity|review|rating|stars",
@@ -75,7 +81,8 @@ def _class_bits(words: str) -> int:
 class Columns:
     """Arrays over the ``n`` lines of a batch of pages of one kind, in page order."""
 
-    def __init__(self, pages: Sequence[Lines]) -> None:
+    def __init__(self, pages: Sequence[Lines], weights: HashedWeights | None = None) -> None:
+        self.weights = weights
         if not pages or sum(map(len, pages)) == 0:
             raise ValueError("a batch needs at least one line")
         self.pages = pages
@@ -115,66 +122,66 @@ class Columns:
         out: Array = total[first[1:]] - total[first[:-1]]
         return out
 
-    def _make_one(self) -> Array:
+    def _make_one(self) -> Any:
         return np.ones(self.n)
 
-    def _make_words(self) -> Array:
+    def _make_words(self) -> Any:
         return self.tokens.words.astype(np.float64)
 
-    def _make_chars(self) -> Array:
+    def _make_chars(self) -> Any:
         return self.tokens.chars.astype(np.float64)
 
-    def _make_link_density(self) -> Array:
+    def _make_link_density(self) -> Any:
         return self.joined("link_chars") / np.maximum(self.column("chars"), 1)
 
-    def _make_links(self) -> Array:
+    def _make_links(self) -> Any:
         return self.joined("link_count")
 
-    def _make_link_words(self) -> Array:
+    def _make_link_words(self) -> Any:
         return self.column("words") * self.column("link_density")
 
-    def _make_plain_words(self) -> Array:
+    def _make_plain_words(self) -> Any:
         return self.column("words") - self.column("link_words")
 
-    def _make_bold(self) -> Array:
+    def _make_bold(self) -> Any:
         return self.joined("bold_chars") / np.maximum(self.column("chars"), 1)
 
-    def _make_level(self) -> Array:
+    def _make_level(self) -> Any:
         return self.joined("level")
 
-    def _make_blank_before(self) -> Array:
+    def _make_blank_before(self) -> Any:
         return np.minimum(self.joined("blank_before"), 5)
 
     def count(self, code: int) -> Array:
         """The number of characters of one class in each line."""
         return self.tokens.counts[:, code].astype(np.float64)
 
-    def _make_ends(self) -> Array:
+    def _make_ends(self) -> Any:
         return self.count(tk.END)
 
-    def _make_commas(self) -> Array:
+    def _make_commas(self) -> Any:
         return self.count(tk.COMMA)
 
-    def _make_capitals(self) -> Array:
+    def _make_capitals(self) -> Any:
         return self.per_line(self.tokens.initial == tk.UPPER)
 
-    def _make_all_upper(self) -> Array:
+    def _make_all_upper(self) -> Any:
         return self.per_line(self.tokens.all_upper & (self.tokens.length > 1))
 
-    def _make_numbers(self) -> Array:
+    def _make_numbers(self) -> Any:
         return self.per_line(self.tokens.digits)
 
-    def _make_lone(self) -> Array:
+    def _make_lone(self) -> Any:
         return self.count(tk.LONE)
 
     @cached_property
     def _stop_bits(self) -> npt.NDArray[np.uint64]:
         return stop_words().look_up(self.tokens.hashes)
 
-    def _make_stop_any(self) -> Array:
+    def _make_stop_any(self) -> Any:
         return self.per_line(self._stop_bits > 0)
 
-    def _make_stop(self) -> Array:
+    def _make_stop(self) -> Any:
         """Stop words of the language that explains most of the page's stop words."""
         bits = self._stop_bits
         known = np.flatnonzero(bits)
@@ -214,49 +221,49 @@ class Columns:
         """The share of a line's words that cue phrases of one class cover."""
         return self._cue_words[:, CUES.index(name)] / np.maximum(self.column("words"), 1)
 
-    def _make_cue(self) -> Array:
+    def _make_cue(self) -> Any:
         """The same over all classes: the largest share."""
         return self._cue_words.max(axis=1) / np.maximum(self.column("words"), 1)
 
-    def _make_cue_words(self) -> Array:
+    def _make_cue_words(self) -> Any:
         return self._cue_words.max(axis=1)
 
-    def _make_prose(self) -> Array:
+    def _make_prose(self) -> Any:
         """1 for a line that looks like a sentence or more: long, few links, something of a sentence's marks."""
         long = self.column("words") - 0.5 * self.column("lone") >= PROSE_WORDS
         marked = (self.column("ends") + self.column("commas")) > 0
         return long & marked & (self.column("link_density") <= PROSE_LINKS)
 
-    def _make_prose_words(self) -> Array:
+    def _make_prose_words(self) -> Any:
         return self.column("prose") * self.column("words")
 
-    def _make_short(self) -> Array:
+    def _make_short(self) -> Any:
         """1 for a line of few words that ends no sentence."""
         return (self.column("words") < PROSE_WORDS) & (self.tokens.tail != tk.END)
 
-    def _make_ended(self) -> Array:
+    def _make_ended(self) -> Any:
         tail = self.tokens.tail
         return (tail == tk.END) | ((tail == tk.QUOTE) & (self.column("ends") > 0))
 
     # -- repetition --------------------------------------------------------------------------------------------
 
-    def _make_repeats(self) -> Array:
+    def _make_repeats(self) -> Any:
         return occurrences(self.tokens.line_hashes(), self.page_of)
 
-    def _make_copy(self) -> Array:
+    def _make_copy(self) -> Any:
         return ranks(self.tokens.line_hashes(), self.page_of)
 
-    def _make_template_repeats(self) -> Array:
+    def _make_template_repeats(self) -> Any:
         return occurrences(self.tokens.line_hashes(template=True), self.page_of)
 
-    def _make_head_repeats(self) -> Array:
+    def _make_head_repeats(self) -> Any:
         return occurrences(self.tokens.line_hashes(head=2, template=True), self.page_of)
 
-    def _make_tail_repeats(self) -> Array:
+    def _make_tail_repeats(self) -> Any:
         return occurrences(self.tokens.line_hashes(tail=2, template=True), self.page_of)
 
     @cached_property
-    def _vocabulary(self) -> tuple[Index, Array, Array]:
+    def _vocabulary(self) -> tuple[Any, Array, Any]:
         """For each word: its id in its page, how often it occurs there, and how often in lines of prose."""
         line_of_word = np.repeat(self.row, self.tokens.words)
         keys = within_page(self.tokens.hashes, self.page_of[line_of_word])
@@ -265,7 +272,7 @@ class Columns:
         in_prose = np.bincount(ids, weights=prose, minlength=len(counts))
         return ids, counts[ids].astype(np.float64), in_prose[ids]
 
-    def _make_body_overlap(self) -> Array:
+    def _make_body_overlap(self) -> Any:
         """The share of a line's content words that also occur in the page's prose, outside the line itself."""
         line_of_word = np.repeat(self.row, self.tokens.words)
         ids, _, in_prose = self._vocabulary
@@ -280,7 +287,7 @@ class Columns:
         hit = content & (in_prose - own > 0)
         return self.per_line(hit) / np.maximum(self.per_line(content), 1)
 
-    def _make_rare_words(self) -> Array:
+    def _make_rare_words(self) -> Any:
         """The share of a line's words that occur nowhere else in the page."""
         _, counts, _ = self._vocabulary
         return self.per_line(counts == 1) / np.maximum(self.column("words"), 1)
@@ -298,16 +305,43 @@ class Columns:
         size = titles.words[self.page_of]
         return hits / np.maximum(self.column("words"), 1), hits / np.maximum(size, 1)
 
-    def _make_title_share(self) -> Array:
+    def _make_title_share(self) -> Any:
         """The share of a line's words that the page's title has."""
         return self._title_overlap("title")[0]
 
-    def _make_title_cover(self) -> Array:
+    def _make_title_cover(self) -> Any:
         """The share of the title's words that a line has (at most 1)."""
         return np.minimum(self._title_overlap("title")[1], 1)
 
-    def _make_description_share(self) -> Array:
+    def _make_description_share(self) -> Any:
         return self._title_overlap("description")[0]
+
+    # -- learnt from words ---------------------------------------------------------------------------------------
+
+    def _make_structure(self) -> Any:
+        return structure_scores(self, self._known.structure)
+
+    def _make_wording(self) -> Any:
+        return wording_scores(self, self._known.wording)
+
+    @property
+    def _known(self) -> HashedWeights:
+        if self.weights is None:
+            raise ValueError("these features need the weights of a model")
+        return self.weights
+
+    def page_mean(self, name: str) -> Array:
+        """The mean of a column over the words of the line's page."""
+        weight = self.column("words") + 0.1
+        size = len(self.pages)
+        top = np.bincount(self.page_of, weights=self.column(name) * weight, minlength=size)
+        out: Array = (top / np.bincount(self.page_of, weights=weight, minlength=size))[self.page_of]
+        return out
+
+    def page_max(self, name: str) -> Array:
+        """The largest value of a column in the line's page."""
+        out: Array = np.maximum.reduceat(self.column(name), self.start)[self.page_of]
+        return out
 
     # -- what surrounds a line -----------------------------------------------------------------------------------
 

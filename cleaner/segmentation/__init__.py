@@ -17,8 +17,12 @@ _HTML = re.compile(
     re.I,
 )
 _CLOSE = re.compile(r"</[a-z][a-z0-9]*\s*>", re.I)
-_MARKDOWN = re.compile(r"^(?:#{1,6}\s+\S|[-*+]\s+\S|>\s|```|\s*\|.*\|\s*$)|\*\*\S", re.M)
-_DOCUMENT = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+# Blanks within the line only: what spans blank lines takes quadratic time on a page of them.
+_MARKDOWN = re.compile(r"^(?:#{1,6}[ \t]+\S|[-*+][ \t]+\S|>\s|```|[ \t]*\|.*\|[ \t\r]*$)|\*\*\S", re.M)
+# A comment is never tried again at another length (``?>``), or many of them would take exponential time.
+_DOCUMENT = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 _SAMPLE = 200_000
 
 

@@ -24,7 +24,7 @@ SKIPPED = frozenset(
 # Elements that do not break a line (HTML Living Standard: phrasing content), plus old presentational ones.
 INLINE = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark math nobr q rb rp rt ruby "
-    "s samp small span strike strong sub sup time tt u var wbr mi mo mn mrow msup msub mtext annotation semantics".split()
+    "s samp small span strike strong sub sup time tt u var wbr mi mo mn mrow msup msub mtext".split()
 )
 BOLD = frozenset(("b", "strong"))
 CONTROLS = frozenset(("input", "button", "select", "textarea", "option"))
@@ -39,7 +39,8 @@ VOID = frozenset("area base br col embed hr img input link meta param source tra
 MAX_DEPTH = 512
 # Below this many tags even the worst nest parses in a fraction of a second, and the count below is not worth its cost.
 MANY_TAGS = 20_000
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)[^>]*>")
+# Possessive, and only looked for before the last ``>``: so each tag is read once, however the page is written.
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)[^>]*+>")
 _CAN_NEST = 4000
 _DIGITS = re.compile(r"\d+")
 
@@ -53,7 +54,7 @@ def flatten(html: str) -> str:
     if html.count("<") < MANY_TAGS:
         return html
     depth = deepest = 0
-    for match in _TAG.finditer(html):
+    for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
         if match[1]:
             depth -= depth > 0
         elif match[2].lower() not in VOID:
@@ -70,7 +71,7 @@ def _flattened(html: str) -> str:
     dropped: dict[str, int] = {}
     out: list[str] = []
     at = 0
-    for match in _TAG.finditer(html):
+    for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
         name = match[2].lower()
         if name in VOID:
             continue
@@ -204,6 +205,9 @@ class _Walk:
 
         def flush() -> None:
             nonlocal link_chars, link_count, bold_chars, line_inline
+            open_link = links and bool(in_link) and bool(href)
+            if open_link:
+                _close_link(marked, href)
             raw = "".join(pieces)
             pieces.clear()
             if in_pre:
@@ -224,6 +228,8 @@ class _Walk:
                     self.markup.append("".join(marked) if in_pre else " ".join("".join(marked).split()))
             if links:
                 marked.clear()
+                if open_link:  # it goes on in the next line
+                    marked.append("\x02")
             link_chars = link_count = bold_chars = 0
             line_inline = -1
 

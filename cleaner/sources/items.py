@@ -20,8 +20,8 @@ __all__ = [
     "open_binary", "printable", "read_bounded", "read_stream", "too_large",
 ]  # fmt: skip
 
-# The largest page of Common Crawl is 1 MiB (it truncates there); 50 MB is far beyond any page that people read.
-MAX_BYTES: Final = 50_000_000
+# The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
+MAX_BYTES: Final = 32_000_000
 
 KindHint = Literal["auto", "html", "text"]
 SourceFormat = Literal["auto", "page", "jsonl", "parquet", "warc", "wet", "zip", "urls"]

@@ -8,7 +8,7 @@ import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
@@ -65,7 +65,7 @@ def is_whole_source(target: str, options: SourceOptions) -> bool:
     return not Path(target).is_dir() and source_format(target) in ("page", None) and not _is_pattern(target)
 
 
-def open_sources(targets: Iterable[str], options: SourceOptions) -> Iterator[Item]:
+def open_sources(targets: Iterable[str], options: SourceOptions) -> Generator[Item, None, None]:
     """The items of all targets, one after the other. With several folders each keeps its own name in ``Item.name``."""
     targets = list(targets)
     for target in targets:

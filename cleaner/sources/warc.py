@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from cleaner.errors import BadInput
 from cleaner.sources.items import (
@@ -43,10 +43,10 @@ def read_warc(path: Path | IO[bytes], label: str, options: SourceOptions) -> Ite
         return
     try:
         if not isinstance(path, Path):
-            yield from _records(path, label, options, seekable=False)
+            yield from _records(cast(IO[bytes], _Forward(path)), label, options, seekable=False)
         elif path.suffix.lower() == ".zst":
             with open_binary(path) as stream:
-                yield from _records(stream, label, options, seekable=False)
+                yield from _records(cast(IO[bytes], _Forward(stream)), label, options, seekable=False)
         else:
             with path.open("rb") as stream:
                 yield from _records(stream, label, options, seekable=True)
@@ -61,16 +61,20 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
     start = 0  # where this reading began; positions that FastWARC gives count from there
     while True:
         # All types are asked for, so that the position of the last good record is known when one is broken.
-        records = iter(ArchiveIterator(stream, parse_http=False, record_types=WarcRecordType.any_type))
+        records: Any = None
         last = -1
         while True:
             try:
+                if records is None:
+                    records = iter(ArchiveIterator(stream, parse_http=False, record_types=WarcRecordType.any_type))
                 record = next(records)
                 last = record.stream_pos
                 item = _item(record, label, start + last, options) if record.record_type & wanted else None
             except StopIteration:
                 return
-            except Exception as error:  # FastWARC raises OSError, and ValueError or UnicodeError on wild headers
+            except (KeyboardInterrupt, SystemExit, GeneratorExit):
+                raise
+            except BaseException as error:  # OSError as a rule, and Rust's panics, which are no `Exception`
                 broken = error
                 break
             if item is not None:
@@ -85,6 +89,30 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
             return
         start = following
         stream.seek(start)
+
+
+class _Forward:
+    """A pipe for FastWARC, which asks any stream for its position and wants to seek, if only forward."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._at += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        target = offset if whence == 0 else self._at + offset
+        if whence == 2 or target < self._at:
+            raise OSError("a pipe cannot be read backwards")
+        while self._at < target and self.read(min(_STEP, target - self._at)):
+            pass
+        return self._at
 
 
 def _item(record: Any, label: str, at: int, options: SourceOptions) -> Item | None:

@@ -214,6 +214,6 @@ def _reason(messages: list[str], options: SourceOptions) -> str:
         return "too many redirects"
     if status := re.search(r"too many (\d{3}) error responses", text):
         return f"the server answered {status[1]}"
-    if not messages:  # the one failure that trafilatura does not log
+    if "MAX_FILE_SIZE" in text or not messages:  # pycurl's downloader does not log it
         return too_large(options.max_bytes)
     return f"download failed ({messages[-1][:200]})"

@@ -1,0 +1,206 @@
+"""What a worker does: items in, finished bytes out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from cleaner.decoding import decode
+from cleaner.errors import BadInput, CleanerError
+from cleaner.output import as_markdown, as_record, as_text, dropped_lines, front_matter, metadata
+from cleaner.page import CleanedPage, Kind, Page
+from cleaner.pipeline import Cleaner
+from cleaner.segmentation import detect_kind
+from cleaner.sources import MAX_BYTES, Item
+
+__all__ = [
+    "Body", "Result", "Settings", "clean_chunk", "clean_item", "failure", "make_cleaner", "to_page", "to_record",
+    "to_text",
+]  # fmt: skip
+
+Body = Literal["text", "markdown"]
+HELD_CHARS: Final = 4_000_000  # pages held at once: enough for prediction to be cheap, little enough to stay small
+_TAG: Final = re.compile(r"<[a-zA-Z!?/]")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the bytes of a result. Equal settings and an equal model give equal bytes.
+
+    ``body`` is how a page's text is written, ``rows`` whether a result is a JSON object or the text alone.
+    """
+
+    model: str | None = None
+    favor: Literal["balanced", "precision", "recall"] = "balanced"
+    kind: Literal["auto", "html", "text"] = "auto"
+    body: Body = "text"
+    rows: bool = True
+    links: bool = False
+    keep_dropped: bool = False
+    with_metadata: bool = False
+    max_bytes: int = MAX_BYTES
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings by name, for the record of a run."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one item.
+
+    ``payload`` is what is to be written: a JSON line, or the text of a file. A failure has ``error``, and a JSON
+    line as its payload whatever the settings. ``dropped`` is the JSON lines of what was dropped, if asked for and
+    not part of the payload. ``empty`` tells that nothing of the page was kept.
+    """
+
+    id: str
+    name: str
+    payload: bytes
+    error: str | None = None
+    dropped: bytes | None = None
+    empty: bool = False
+
+
+def make_cleaner(settings: Settings) -> Cleaner:
+    """The cleaner that the settings ask for. Raises ``BadModel``."""
+    return Cleaner(settings.model, settings.favor, max_chars=settings.max_bytes, links=settings.links)
+
+
+def to_page(item: Item, settings: Settings) -> Page:
+    """Reads and decodes an item. Raises ``BadInput`` for one that cannot be read or is no text."""
+    data = item.load(settings.max_bytes)
+    encoding: str | None = None
+    replaced = 0
+    if isinstance(data, bytes):
+        decoded = decode(data, charset=item.charset)
+        if decoded.binary:
+            raise BadInput("binary data, not a page")
+        text, encoding, replaced = decoded.text, decoded.encoding, decoded.replaced
+    else:
+        text = _encodable(data)
+    hint = settings.kind if settings.kind != "auto" else item.kind
+    if settings.kind == "auto" and hint == "html" and not _TAG.search(text):
+        hint = "text"  # a file named .html that somebody stripped of its tags
+    if hint == "html":
+        kind, markdown = Kind.HTML, False
+    elif hint == "text":
+        kind, markdown = Kind.TEXT, detect_kind(text)[1]
+    else:
+        kind, markdown = detect_kind(text)
+    return Page(text, kind, url=item.url, id=item.id, encoding=encoding, replaced=replaced, markdown=markdown)
+
+
+def _encodable(text: str) -> str:
+    """Without NULs and lone surrogates: JSON may hold both (``"\\ud800"``), UTF-8 and parsers may not."""
+    text = text.replace("\0", "") if "\0" in text else text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def clean_item(cleaner: Cleaner, item: Item, settings: Settings) -> CleanedPage:
+    """One page, in this process. Raises ``BadInput`` (among them ``PageTooLarge``)."""
+    return cleaner.clean(to_page(item, settings))
+
+
+def clean_chunk(cleaner: Cleaner, items: Sequence[Item], settings: Settings) -> list[Result]:
+    """Cleans the pages of some items together; one result an item, in order. Never raises for a page's sake."""
+    results: list[Result] = []
+    waiting: list[tuple[Item, Page | Result]] = []
+    size = 0
+    for item in items:
+        try:
+            page: Page | Result = to_page(item, settings)
+            size += len(page.content) if isinstance(page, Page) else 0
+        except Exception as error:
+            page = failure(item, _message(error))
+        waiting.append((item, page))
+        if size > HELD_CHARS:
+            results += _finish(cleaner, waiting, settings)
+            waiting, size = [], 0
+    return results + _finish(cleaner, waiting, settings)
+
+
+def _finish(cleaner: Cleaner, waiting: list[tuple[Item, Page | Result]], settings: Settings) -> list[Result]:
+    cleaned = _cleaned(cleaner, [page for _, page in waiting if isinstance(page, Page)])
+    results: list[Result] = []
+    for item, page in waiting:
+        if isinstance(page, Result):
+            results.append(page)
+            continue
+        outcome = next(cleaned)
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            results.append(_result(outcome, item, settings))
+        except Exception as error:
+            results.append(failure(item, _message(error)))
+    return results
+
+
+def _cleaned(cleaner: Cleaner, pages: list[Page]) -> Iterator[CleanedPage | Exception]:
+    """Every page cleaned, or why it was not; together if that works, else one by one to find the culprit."""
+    try:
+        yield from list(cleaner.clean_many(pages))
+        return
+    except Exception:
+        pass
+    for page in pages:
+        try:
+            outcome: CleanedPage | Exception = cleaner.clean(page)
+        except Exception as error:
+            outcome = error
+        yield outcome
+
+
+def _result(page: CleanedPage, item: Item, settings: Settings) -> Result:
+    empty = not bool(page.kept.any())
+    if settings.rows:
+        return Result(item.id, item.name, _json_line(to_record(page, item, settings)), empty=empty)
+    dropped = b"".join(map(_json_line, dropped_lines(page))) if settings.keep_dropped else None
+    return Result(item.id, item.name, to_text(page, settings).encode(), dropped=dropped, empty=empty)
+
+
+def to_text(page: CleanedPage, settings: Settings) -> str:
+    """The page as the content of a file: with a newline at its end, or nothing at all."""
+    text = as_markdown(page, links=settings.links) if settings.body == "markdown" else as_text(page)
+    head = front_matter(metadata(page)) if settings.with_metadata else ""
+    return head + (f"{text}\n" if text else "")
+
+
+def to_record(page: CleanedPage, item: Item, settings: Settings) -> dict[str, Any]:
+    """The page as a JSON object."""
+    text = as_markdown(page, links=settings.links) if settings.body == "markdown" else None
+    meta = metadata(page) if settings.with_metadata else None
+    record = as_record(page, text=text, source=item.source, keep_dropped=settings.keep_dropped, meta=meta)
+    if record["language"] is None:
+        record["language"] = item.language
+    return record
+
+
+def failure(item: Item, message: str) -> Result:
+    """The result for an item that gave no page: a record with the same fields, no text, and the error."""
+    record = {
+        "id": item.id, "url": item.url, "source": item.source, "text": "", "confidence": 0.0, "kind": None,
+        "encoding": None, "replaced": 0, "language": item.language, "kept": 0, "dropped": 0, "error": message,
+    }  # fmt: skip
+    return Result(item.id, item.name, _json_line(record), error=message, empty=True)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, CleanerError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    # A fault of ours, or of a parser: the page is lost, the batch is not, and the report says where to look.
+    return f"internal error, please report it: {type(error).__name__}: {error}"[:500]
+
+
+def _json_line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

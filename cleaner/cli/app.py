@@ -1,0 +1,75 @@
+"""The command as a whole: its help, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from cleaner import __version__
+from cleaner.cli.cleaning import clean, explain
+from cleaner.cli.learning import check, evaluate, info, train
+from cleaner.cli.options import CLOSED_PIPE, FAILED, INTERRUPTED, OK, TERMINATED, USAGE
+from cleaner.cli.terminal import say
+from cleaner.errors import BadUsage, CleanerError
+
+__all__ = ["app", "main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="cleaner")
+def app() -> None:
+    """Take the boilerplate off web pages, with their HTML or without it.
+
+    \b
+    Examples:
+      curl -s https://example.org/story | cleaner clean
+      cleaner clean story.html
+      cleaner clean scraped/ -o clean/ --jobs 8
+      cleaner clean crawl.warc.gz -o clean.jsonl
+      cleaner explain story.html
+      cleaner train fixtures/ -o my.model
+
+    Exit codes: 0 all is well, 1 a page (or the whole command) failed, 2 wrong usage, 130 interrupted.
+    """
+
+
+for command in (clean, explain, train, evaluate, check, info):
+    app.add_command(command)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs the command and ends the process with its exit code."""
+    sys.exit(_run(sys.argv[1:] if args is None else args))
+
+
+def _run(args: Sequence[str]) -> int:
+    # SIGTERM ends like Ctrl-C: workers are stopped, files closed, the journal kept.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        # Not app.main(): that prints an empty line of its own on Ctrl-C.
+        with app.make_context("cleaner", list(args)) as ctx:
+            app.invoke(ctx)
+        sys.stdout.flush()
+        return OK
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BadUsage as error:
+        say(str(error))
+        return USAGE
+    except CleanerError as error:
+        say(str(error))
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted; what is done is kept, and --resume goes on from there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter must not complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return CLOSED_PIPE

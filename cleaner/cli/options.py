@@ -1,0 +1,96 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cleaner.errors import BadUsage
+
+if TYPE_CHECKING:
+    from cleaner.sources import SourceOptions
+
+__all__ = [
+    "FAVOR", "KIND", "KINDS", "MAX_SIZE", "MODEL", "QUIET", "TIMEOUT", "URL", "Size", "source_options",
+    "targets", "with_options",
+]  # fmt: skip
+
+OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
+
+KINDS = click.Choice(["auto", "html", "text"])
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: ``1000``, ``500K``, ``32MB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().upper().removesuffix("B")
+        factor = {"K": 1_000, "M": 1_000_000, "G": 1_000_000_000}.get(text[-1:], 1)
+        try:
+            size = int(float(text.rstrip("KMG")) * factor)
+        except (ValueError, OverflowError):
+            size = 0
+        if size <= 0:
+            self.fail(f"{value!r} is not a size; write 500K or 32MB", param, ctx)
+        return size
+
+
+def with_options(*decorators: Decorator) -> Decorator:
+    """Several option decorators as one."""
+
+    def wrap(command: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return wrap
+
+
+MODEL = click.option("--model", metavar="FILE", help="Model file; without it, the one that comes with the package.")
+FAVOR = click.option(
+    "--favor", type=click.Choice(["balanced", "precision", "recall"]), default="balanced", show_default=True,
+    help="Drop more (precision) or keep more (recall).",
+)  # fmt: skip
+KIND = click.option("--kind", type=KINDS, default="auto", show_default=True, help="What the pages are made of.")
+URL = click.option("--url", metavar="URL", help="Address of the page, for one that comes from a file or a pipe.")
+MAX_SIZE = click.option(
+    "--max-size", type=Size(), default="32MB", show_default=True, help="Refuse pages larger than this, decompressed."
+)
+TIMEOUT = click.option(
+    "--fetch-timeout", type=click.FloatRange(min=1), default=30.0, show_default=True, help="Seconds for one download."
+)
+QUIET = click.option("--quiet", is_flag=True, help="No progress, no summary; errors only.")
+
+
+def targets(ctx: click.Context, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """What to read: standard input if nothing is named, unless that is a terminal, where a person waits for help."""
+    if paths:
+        if paths.count("-") > 1:
+            raise BadUsage("standard input (-) can be read once only")
+        return paths
+    if sys.stdin is None or sys.stdin.isatty():
+        click.echo(ctx.get_help())
+        ctx.exit(USAGE)
+    return ("-",)
+
+
+def source_options(
+    *, max_size: int, fetch_timeout: float, from_: Any = "auto", text_field: str | None = None,
+    url_field: str | None = None, delay: float = 0.0, private_hosts: bool = False, output: str | None = None,
+) -> SourceOptions:  # fmt: skip
+    """The options of a command as those of a source."""
+    from cleaner.sources import SourceOptions
+
+    return SourceOptions(
+        from_, text_field, url_field, max_size, fetch_timeout, delay, private_hosts,
+        exclude=Path(output).resolve() if output else None,
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""What the command says on standard error: errors, progress, the summary."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from cleaner.batch.run import Summary
+    from cleaner.batch.work import Result
+
+__all__ = ["Progress", "say"]
+
+SHOWN_ERRORS: Final = 20  # of a batch; all of them are in its error report
+
+
+def say(message: str, *, name: bool = True) -> None:
+    """One line on standard error."""
+    click.echo(("cleaner: " if name else "") + " ".join(message.split()), err=True)
+
+
+class Progress:
+    """One line that is rewritten, at a terminal only; errors above it; the summary at the end."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.shown = sys.stderr is not None and sys.stderr.isatty() and not quiet
+        self.errors = 0
+        self.drawn = 0.0
+
+    def note(self, message: str) -> None:
+        """Replaces the line."""
+        if self.shown:
+            click.echo(f"\r\033[K{message}", nl=False, err=True)
+
+    def clear(self) -> None:
+        """Takes the line away."""
+        self.note("")
+
+    def on_result(self, result: Result, summary: Summary) -> None:
+        """Shows a failure, and from time to time how far the batch is."""
+        if result.error is not None:
+            self.errors += 1
+            if self.errors <= SHOWN_ERRORS:
+                self.clear()
+                say(f"{result.id}: {result.error}")
+            elif self.errors == SHOWN_ERRORS + 1:
+                self.clear()
+                say("more pages failed; all of them are in the error report")
+        if self.shown and time.monotonic() - self.drawn > 0.2:
+            self.drawn = time.monotonic()
+            failed = f", {summary.failed:,} failed" if summary.failed else ""
+            self.note(f"{summary.pages:,} pages, {summary.rate:,.0f}/s{failed}")
+
+    def finish(self, summary: Summary) -> None:
+        """Sums up, as one line of JSON."""
+        self.clear()
+        if not self.quiet:
+            click.echo(json.dumps(summary.as_dict()), err=True)

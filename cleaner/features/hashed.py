@@ -1,0 +1,178 @@
+"""Evidence learnt from words: which class names, tags and phrases stand around main content, and which around junk.
+
+Two linear models over hashed terms (Weinberger et al. 2009, "Feature hashing for large scale multitask learning"),
+whose scores are features for the trees. *Structure* reads the tags and class/id words of a line's element and of the
+elements around it; *wording* reads the first words of the line itself. A term's bucket depends on its role (own
+element, element around it, first word, …), so one table of weights serves each model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaner.tokens import Ints, hash_strings
+
+if TYPE_CHECKING:
+    from cleaner.features.columns import Columns
+
+__all__ = ["BUCKETS", "HashedWeights", "structure_scores", "structure_terms", "wording_scores", "wording_terms"]
+
+Array = npt.NDArray[np.float64]
+Terms = tuple[Ints, Ints]
+
+_BITS = 15
+BUCKETS = 1 << _BITS
+_NEAR = 2  # elements around a line's own whose words count as near
+_HEAD_WORDS, _HEAD_PAIRS, _MANY_WORDS = 12, 8, 13
+_MAX_WORDS = 400  # characters of class words looked at
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
+    np.uint64(0x9E3779B97F4A7C15 * (i + 1) & 0xFFFFFFFFFFFFFFFF) for i in range(9)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HashedWeights:
+    """The weight of each bucket for both models, shape (BUCKETS,) each; an empty array knows nothing."""
+
+    structure: npt.NDArray[np.float32]
+    wording: npt.NDArray[np.float32]
+
+
+def _bucket(hashes: npt.NDArray[np.uint64], role: np.uint64) -> Ints:
+    mixed = (hashes ^ role) * np.uint64(0xD6E8FEB86659FD93)
+    return (mixed >> np.uint64(64 - _BITS)).astype(np.int64)
+
+
+@lru_cache(maxsize=50_000)
+def _signature_hashes(tag: str, words: str) -> npt.NDArray[np.uint64]:
+    parts = _LETTERS.findall(_CAMEL.sub("-", words[:_MAX_WORDS]).lower())
+    return hash_strings([tag, *parts])
+
+
+def _signatures(columns: Columns) -> tuple[Ints, npt.NDArray[np.uint64], Ints]:
+    """The distinct signatures of the batch: of each element its signature, all their hashes, and where each begins."""
+    hashes: list[npt.NDArray[np.uint64]] = []
+    of_element: list[Ints] = []
+    for page in columns.pages:
+        assert page.elements is not None
+        of_element.append(page.elements.signature.astype(np.int64) + len(hashes))
+        hashes += [_signature_hashes(*signature) for signature in page.elements.signatures]
+    sizes = np.array([len(part) for part in hashes], dtype=np.int64)
+    return np.concatenate(of_element), np.concatenate(hashes), np.append(0, np.cumsum(sizes))
+
+
+def _inline(columns: Columns) -> Ints:
+    """The signature of each line's innermost inline element, as `_signatures` numbers them; -1 without."""
+    out: list[Ints] = []
+    shift = 0
+    for page in columns.pages:
+        assert page.inline is not None and page.elements is not None
+        out.append(np.where(page.inline >= 0, page.inline + shift, -1).astype(np.int64))
+        shift += len(page.elements.signatures)
+    return np.concatenate(out)
+
+
+def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Array:
+    """The structure model's log-odds for each line (without its intercept), shape (n,)."""
+    if not len(weights):
+        return np.zeros(columns.n)
+    box = columns.containers
+    signature, hashes, bounds = _signatures(columns)
+
+    def sums(role: np.uint64) -> Array:
+        total = np.zeros(len(hashes) + 1)
+        np.cumsum(weights[_bucket(hashes, role)], out=total[1:])
+        out: Array = total[bounds[1:]] - total[bounds[:-1]]
+        return out
+
+    size, far = np.diff(bounds)[signature].astype(np.float64), sums(FAR)[signature]
+    size[box.root] = far[box.root] = 0  # every page has the root: it says nothing
+    near = sums(NEAR)[signature]
+    near[box.root] = 0
+    far_all, size_all, up = far.copy(), size.copy(), box.parent
+    while (up != box.root[box.page_of]).any():
+        far_all += far_all[up]
+        size_all += size_all[up]
+        up = up[up]
+    own = box.of_line
+    first = box.parent[own]
+    second = box.parent[first]
+    third = box.parent[second]
+    score = sums(OWN)[signature][own] + near[first] + near[second] + far_all[third]
+    count = np.diff(bounds)[signature[own]] + size[first] + size[second] + size_all[third]
+    inline = _inline(columns)
+    has = inline >= 0
+    score[has] += sums(INLINE)[inline[has]]
+    count[has] += np.diff(bounds)[inline[has]]
+    out: Array = score / np.sqrt(np.maximum(count, 1))
+    return out
+
+
+def structure_terms(columns: Columns) -> Terms:
+    """Every term of the structure model as ``(line, bucket)``, for training; the same terms that the scores sum."""
+    box = columns.containers
+    signature, hashes, bounds = _signatures(columns)
+    size = np.diff(bounds)
+    lines: list[Ints] = []
+    buckets: list[Ints] = []
+
+    def add(rows: Ints, signatures: Ints, role: np.uint64) -> None:
+        count = size[signatures]
+        lines.append(np.repeat(rows, count))
+        offset = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        buckets.append(_bucket(hashes[np.repeat(bounds[signatures], count) + offset], role))
+
+    rows, at = columns.row, box.of_line
+    add(rows, signature[at], OWN)
+    inline = _inline(columns)
+    add(rows[inline >= 0], inline[inline >= 0], INLINE)
+    for step in range(10_000):
+        at = box.parent[at]
+        below = at != box.root[box.page_of[at]]
+        rows, at = rows[below], at[below]
+        if not len(rows):
+            break
+        add(rows, signature[at], NEAR if step < _NEAR else FAR)
+    return np.concatenate(lines), np.concatenate(buckets)
+
+
+def wording_terms(columns: Columns) -> Terms:
+    """Every term of the wording model as ``(line, bucket)``: first words, first pairs, first and last word, length."""
+    tokens = columns.tokens
+    words = tokens.words
+    line_of = np.repeat(columns.row, words)
+    place = np.arange(len(tokens.hashes)) - tokens.first[line_of]
+    hashes = np.where(tokens.digits, np.uint64(0), tokens.hashes)
+    head = place < _HEAD_WORDS
+    lines, buckets = [line_of[head]], [_bucket(hashes[head], WORD)]
+    pairs, at = tokens.ngrams(2, template=True)
+    inside = (place[at] < _HEAD_PAIRS) & (line_of[at] == line_of[np.minimum(at + 1, len(line_of) - 1)])
+    lines.append(line_of[at[inside]])
+    buckets.append(_bucket(pairs[inside], PAIR))
+    filled = np.flatnonzero(words > 0)
+    lines += [filled, filled, columns.row]
+    buckets += [
+        _bucket(hashes[tokens.first[filled]], FIRST),
+        _bucket(hashes[tokens.first[filled + 1] - 1], LAST),
+        _bucket(np.minimum(words, _MANY_WORDS).astype(np.uint64), COUNT),
+    ]
+    return np.concatenate(lines), np.concatenate(buckets)
+
+
+def wording_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Array:
+    """The wording model's log-odds for each line (without its intercept), shape (n,)."""
+    if not len(weights):
+        return np.zeros(columns.n)
+    lines, buckets = wording_terms(columns)
+    score = np.bincount(lines, weights=weights[buckets], minlength=columns.n)
+    count = np.bincount(lines, minlength=columns.n)
+    out: Array = score / np.sqrt(np.maximum(count, 1))
+    return out

@@ -1,0 +1,317 @@
+"""The command as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from cli_support import environment, main_text, run, story, toy_model
+
+from cleaner.cli import app
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs" / "cli.md"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("model") / "toy.model"
+    toy_model().save(path)
+    return str(path)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "story.html"
+    path.write_text(story(1))
+    return path
+
+
+def commands() -> dict[str, click.Command]:
+    return dict(app.commands)
+
+
+# Documentation
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_option_of_every_command_is_documented_and_explains_itself(name: str) -> None:
+    section = re.search(rf"^## `cleaner {name}.*?(?=^## |\Z)", DOCS.read_text(encoding="utf-8"), re.M | re.S)
+    assert section, f"docs/cli.md has no section for {name}"
+    for parameter in commands()[name].params:
+        if isinstance(parameter, click.Option):
+            for option in [*parameter.opts, *parameter.secondary_opts]:
+                assert f"`{option}`" in section[0] or f"`{option} " in section[0], (
+                    f"{name} {option} is not in docs/cli.md"
+                )
+            assert parameter.help or parameter.name == "format_"
+
+
+def test_no_option_is_documented_that_is_not_there() -> None:
+    known = {
+        option for command in commands().values() for p in command.params for option in [*p.opts, *p.secondary_opts]
+    }
+    documented = set(re.findall(r"`(--[a-z][a-z-]+)", DOCS.read_text(encoding="utf-8")))
+    assert documented <= known | {"--help", "--version"}
+
+
+@pytest.mark.parametrize("name", ["", *sorted(commands())])
+def test_help_has_examples(name: str) -> None:
+    done = run(*([name] if name else []), "--help")
+    assert done.returncode == 0
+    assert b"Examples:" in done.stdout and b"  cleaner " in done.stdout
+
+
+# What is imported
+
+
+def imported(*args: str) -> set[str]:
+    code = f"import sys; sys.argv = ['cleaner', *{list(args)!r}]\nfrom cleaner.cli.app import _run\n_run(sys.argv[1:])\n"
+    code += "print('\\n'.join(sorted(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment(), check=True, cwd=ROOT)
+    return {module.partition(".")[0] for module in done.stderr.decode().split()}
+
+
+def test_help_does_not_wait_for_numpy() -> None:
+    assert not imported("--help") & {"numpy", "sklearn", "scipy", "trafilatura", "selectolax", "joblib"}
+
+
+def test_cleaning_one_page_does_not_wait_for_what_it_does_not_use(page: Path, model: str) -> None:
+    heavy = {
+        "sklearn",
+        "scipy",
+        "trafilatura",
+        "pyarrow",
+        "joblib",
+        "multiprocessing",
+        "lxml",
+        "rapidfuzz",
+        "matplotlib",
+    }
+    modules = imported("clean", str(page), "--model", model)
+    assert "numpy" in modules
+    assert not modules & heavy
+
+
+# One page
+
+
+def test_a_pipe(model: str) -> None:
+    done = run("clean", "--model", model, stdin=story(3).encode())
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, main_text(3) + "\n", b"")
+
+
+def test_a_file_and_a_dash(page: Path, model: str) -> None:
+    done = run("clean", page, "-", "--model", model, stdin=story(2).encode())
+    assert done.stdout.decode() == main_text(1) + "\n\n" + main_text(2) + "\n"
+
+
+def test_text_comes_out_as_it_stood(model: str) -> None:
+    text = "Home\n\n  A line of eight words or so, indented here.\n\n\nA line of eight words or so, *marked* here.\n"
+    done = run("clean", "--kind", "text", "--model", model, stdin=text.encode())
+    assert done.stdout.decode() == text.partition("\n\n")[2].replace("\n\n\n", "\n\n")
+
+
+def test_json_pipes_into_jq(page: Path, model: str) -> None:
+    done = run(
+        "clean", page, "--format", "json", "--keep-dropped", "--with-metadata", "--url", "http://x/", "--model", model
+    )
+    record = json.loads(done.stdout)
+    assert (record["text"], record["kept"], record["dropped"], record["url"]) == (main_text(1), 2, 4, "http://x/")
+    assert (record["kind"], record["encoding"], record["language"], record["error"]) == ("html", "utf-8", "en", None)
+    assert record["dropped_lines"][0]["text"] == "Home"
+    assert record["metadata"]["title"]
+    documented = set(re.findall(r"^\| `(\w+)` \|", DOCS.read_text(encoding="utf-8"), re.M))
+    assert set(record) <= documented
+
+
+def test_markdown_into_a_file_by_its_name(page: Path, model: str, tmp_path: Path) -> None:
+    page.write_text(
+        story()
+        + "<ol><li>one item that has more than six words<li><a href=/x>two items that have more than six words</a></ol>"
+    )
+    done = run("clean", page, "-o", tmp_path / "s.md", "--links", "--url", "http://h/", "--model", model)
+    assert (done.returncode, done.stdout) == (0, b"")
+    written = (tmp_path / "s.md").read_text()
+    assert written.endswith(
+        "1. one item that has more than six words\n2. [two items that have more than six words](http://h/x)\n"
+    )
+    again = run("clean", page, "-o", tmp_path / "s.md", "--model", model)
+    assert again.returncode == 1 and b"--overwrite" in again.stderr
+    assert run("clean", page, "-o", tmp_path / "s.md", "--overwrite", "--model", model).returncode == 0
+
+
+def test_with_metadata_text_gets_front_matter(page: Path, model: str) -> None:
+    done = run("clean", page, "--with-metadata", "--model", model)
+    assert done.stdout.decode().startswith("---\ntitle: ") and main_text(1) in done.stdout.decode()
+
+
+def test_explain(page: Path, model: str) -> None:
+    shown = run("explain", page, "--model", model).stdout.decode().splitlines()
+    assert "kind: html" in shown[0] and "utf-8" in shown[0]
+    assert [line[6] for line in shown[1:]] == ["-", "-", "-", "+", "+", "-"]
+    data = json.loads(run("explain", "--format", "json", "--model", model, stdin=page.read_bytes()).stdout)
+    assert [line["kept"] for line in data["lines"]] == [False, False, False, True, True, False]
+    assert data["kind"] == "html"
+
+
+def test_info(model: str) -> None:
+    facts = json.loads(run("info", "--model", model, "--json").stdout)
+    assert facts["fingerprint"] == toy_model().fingerprint
+    assert toy_model().fingerprint in run("info", "--model", model).stdout.decode()
+
+
+def test_check_names_file_and_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(story())
+    done = run("check", tmp_path)
+    assert done.returncode == 1
+    assert str(tmp_path / "a.html") in done.stdout.decode()
+    found = [json.loads(line) for line in run("check", tmp_path, "--json").stdout.splitlines()]
+    assert found[0]["severity"] == "error"
+    (tmp_path / "a.gold.txt").write_text(main_text())
+    assert run("check", tmp_path).returncode == 0
+
+
+# Many pages
+
+
+def test_rows_on_standard_output(tmp_path: Path, model: str) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.html").write_text(story(number))
+    done = run("clean", tmp_path, "--format", "jsonl", "--model", model)
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [main_text(n) for n in range(3)]
+    assert json.loads(done.stderr)["pages"] == 3
+    assert run("clean", tmp_path, "--format", "jsonl", "--model", model, "--quiet").stderr == b""
+
+
+def test_a_warc_on_standard_input(model: str) -> None:
+    pytest.importorskip("fastwarc")
+    from test_sources import record
+
+    warc = record(1, story(1).encode()) + record(2, story(2).encode())
+    done = run("clean", "--from", "warc", "--format", "jsonl", "--model", model, stdin=warc)
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [main_text(1), main_text(2)]
+
+
+def test_a_folder_of_markdown_or_json(tmp_path: Path, model: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.html").write_text(story(1))
+    assert (
+        run("clean", tmp_path / "in", "-o", tmp_path / "md", "--format", "markdown", "--model", model).returncode == 0
+    )
+    assert main_text(1).replace("\n", "\n\n") + "\n" == (tmp_path / "md" / "a.md").read_text().replace("\\", "")
+    assert run("clean", tmp_path / "in", "-o", tmp_path / "json", "--format", "json", "--model", model).returncode == 0
+    assert json.loads((tmp_path / "json" / "a.json").read_text())["text"] == main_text(1)
+
+
+USAGE = [
+    (["clean", "FOLDER"], "many pages"),
+    (["clean", "FOLDER", "--format", "parquet"], "-o"),
+    (["clean", "FOLDER", "-o", "out", "--format", "jsonl"], "name one with -o that ends in .jsonl"),
+    (["clean", "FOLDER", "-o", "out", "--shard-size", "5"], "--shard-size"),
+    (["clean", "FOLDER", "-o", "out", "--url", "http://x/"], "single page"),
+    (["clean", "FILE", "--keep-dropped"], "--keep-dropped"),
+    (["clean", "-", "-"], "once"),
+    (["clean", "--kind", "pdf"], "'pdf' is not one of"),
+    (["clean", "--max-size", "huge"], "not a size"),
+    (["clean", "--no-such-option"], "No such option"),
+    (["nonsense"], "No such command"),
+    (["train", "FOLDER"], "Missing option"),
+]
+
+
+@pytest.mark.parametrize(("args", "message"), USAGE)
+def test_wrong_usage_is_exit_code_2_and_writes_nothing(
+    tmp_path: Path, page: Path, args: list[str], message: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    named = [{"FOLDER": str(tmp_path / "in"), "FILE": str(page)}.get(arg, arg) for arg in args]
+    done = run(*named, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "story.html"]
+
+
+# Signals, pipes, terminals
+
+
+def test_ctrl_c_is_one_line_and_130(tmp_path: Path, model: str) -> None:
+    os.mkfifo(tmp_path / "never.html")
+    args = [
+        sys.executable,
+        "-m",
+        "cleaner",
+        "clean",
+        str(tmp_path / "never.html"),
+        "-o",
+        str(tmp_path / "o"),
+        "--model",
+        model,
+    ]
+    process = subprocess.Popen(args, env=environment(), stderr=subprocess.PIPE)
+    while not (tmp_path / "o" / ".cleaner-journal.json").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.decode().count("\n") == 1 and b"interrupted" in errors
+
+
+def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path, model: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps({"html": story(n)}) + "\n" for n in range(2000)))
+    args = [sys.executable, "-m", "cleaner", "clean", str(path), "--format", "jsonl", "--model", model]
+    process = subprocess.Popen(args, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(20) == 141
+
+
+def in_terminal(*args: str) -> tuple[int, str]:
+    """Runs the command with a terminal as standard input and error."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cleaner", *args], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment()
+    )
+    os.close(theirs)
+    output, _ = process.communicate(timeout=60)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(ours, 10_000)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(ours)
+    return process.returncode, output.decode() + seen.decode()
+
+
+@pytest.mark.parametrize("command", ["clean", "explain"])
+def test_without_input_at_a_terminal_the_help_is_shown(command: str) -> None:
+    code, shown = in_terminal(command)
+    assert code == 2 and "Usage:" in shown and "Examples:" in shown
+
+
+def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(40):
+        (tmp_path / "in" / f"{number}.html").write_text(story(number))
+    args = ["clean", str(tmp_path / "in"), "--model", model, "-o"]
+    assert " pages, " in in_terminal(*args, str(tmp_path / "a"))[1]
+    assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet")[1]
+    assert b"\r" not in run(*args, str(tmp_path / "c")).stderr

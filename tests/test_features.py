@@ -1,0 +1,266 @@
+"""The table of features and its matrix: finite, complete, and the same for a page whatever stands beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleaner.features import FEATURES, feature_matrix, feature_names
+from cleaner.features.columns import Columns
+from cleaner.features.hashed import BUCKETS, HashedWeights, structure_terms, wording_terms
+from cleaner.lexicon import CUES
+from cleaner.page import Kind, Lines, Page
+from cleaner.segmentation import segment
+
+PROSE = "The ferry to the northern islands left an hour late, because of the fog that covered the bay."
+
+
+def html(content: str) -> Lines:
+    return segment(Page(content, Kind.HTML))
+
+
+def text(content: str) -> Lines:
+    return segment(Page(content, Kind.TEXT))
+
+
+def values(lines: Lines, name: str) -> list[float]:
+    return [round(float(v), 6) for v in feature_matrix([lines], [name])[:, 0]]
+
+
+# Weights as a model would have them, but random: what they say does not matter here.
+WEIGHTS = HashedWeights(*np.random.default_rng(4).normal(size=(2, BUCKETS)).astype(np.float32))
+NO_WEIGHTS = HashedWeights(*np.zeros((2, 0), dtype=np.float32))
+
+
+def matrix_of(pages: list[Lines], kind: Kind) -> np.ndarray:
+    return feature_matrix(pages, feature_names(kind), WEIGHTS)
+
+
+# -- the table ----------------------------------------------------------------------------------------------------
+
+
+def test_every_feature_says_what_it_is() -> None:
+    sources = {"K10", "P10", "W07", "S11", "V18", "R20", "own"}
+    for name, feature in FEATURES.items():
+        assert feature.name == name
+        assert feature.source in sources
+        assert feature.kinds
+        assert set(feature.kinds) <= set(Kind)
+
+
+def test_names_are_unique_across_the_families() -> None:
+    import cleaner.features as module
+
+    families = [value for name, value in vars(module).items() if name.startswith("_") and name.endswith("_features")]
+    listed = [feature.name for family in families for feature in family()]
+    assert len(listed) == len(set(listed)) == len(FEATURES)
+
+
+def test_feature_names_serve_their_kind() -> None:
+    for kind in Kind:
+        assert feature_names(kind) == tuple(n for n, f in FEATURES.items() if kind in f.kinds)
+    assert "container 1 words" not in feature_names(Kind.TEXT)
+    assert "blank above" not in feature_names(Kind.HTML)
+
+
+# -- the matrix ---------------------------------------------------------------------------------------------------
+
+PIECES = st.sampled_from(
+    [
+        PROSE, "Home", "Advertisement", "Read more:", "12", "©", "—", "中文句子，很长的一句话。", "يقول: «نعم».", "😀 😀",
+        "NEWS | SPORT | WEATHER", "By Ann Lee, 3 May 2024", "\u200b", "ภาษาไทย", "Share this story", "a" * 400, "0",
+    ]
+)  # fmt: skip
+TEXTS = st.lists(st.tuples(PIECES, st.sampled_from(["\n", "\n\n", "\n- ", "\n# "])), max_size=25).map(
+    lambda rows: "".join(piece + end for piece, end in rows)
+)
+TAGS = st.sampled_from(["p", "div class='content main'", "li", "nav", "td", "h2", "section id=ad-1", "a href=x", "b", "br"])
+PAGES = st.lists(st.tuples(TAGS, PIECES, st.booleans()), max_size=25).map(
+    lambda rows: "".join(f"<{tag}>{piece}" + (f"</{tag.split()[0]}>" if close else "") for tag, piece, close in rows)
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(PAGES, min_size=1, max_size=4), st.lists(TEXTS, min_size=1, max_size=4))
+def test_a_page_has_the_same_features_alone_and_among_others(pages: list[str], texts: list[str]) -> None:
+    for kind, contents in ((Kind.HTML, pages), (Kind.TEXT, texts)):
+        batch = [segment(Page(content, kind)) for content in contents]
+        names = feature_names(kind)
+        together = matrix_of(batch, kind)
+        assert together.shape == (sum(map(len, batch)), len(names))
+        assert together.dtype == np.float32
+        assert np.isfinite(together).all()
+        alone = np.concatenate([matrix_of([lines], kind) for lines in batch])
+        worst = np.abs(together - alone)
+        assert worst.size == 0 or worst.max() <= 1e-5, names[int(worst.max(axis=0).argmax())]
+
+
+@given(st.lists(st.sampled_from(feature_names(Kind.TEXT)), max_size=8))
+def test_columns_stand_in_the_order_that_was_asked_for(names: list[str]) -> None:
+    lines = text(f"Title\n\n{PROSE}\nShare this\n")
+    matrix = feature_matrix([lines], names, WEIGHTS)
+    whole = matrix_of([lines], Kind.TEXT)
+    for i, name in enumerate(names):
+        assert (matrix[:, i] == whole[:, feature_names(Kind.TEXT).index(name)]).all()
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_few_lines_or_none(kind: Kind) -> None:
+    names = feature_names(kind)
+    assert feature_matrix([], names).shape == (0, len(names))
+    none, one = segment(Page("", kind)), segment(Page("word", kind))
+    assert feature_matrix([none], names).shape == (0, len(names))
+    assert len(one) == 1
+    among = matrix_of([none, one, none, one], kind)
+    assert np.isfinite(among).all()
+    assert (among[0] == matrix_of([one], kind)[0]).all()
+    assert (among[0] == among[1]).all()
+    wordless = segment(Page("—\n\n©\n", kind))
+    assert np.isfinite(matrix_of([wordless], kind)).all()
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(KeyError):
+        feature_matrix([text("x")], ["no such feature"])
+
+
+def test_columns_need_a_line() -> None:
+    with pytest.raises(ValueError, match="at least one line"):
+        Columns([])
+
+
+def test_text_has_no_containers() -> None:
+    with pytest.raises(ValueError, match="only HTML"):
+        feature_matrix([text("x")], ["container 1 words"])
+
+
+# -- learnt from words --------------------------------------------------------------------------------------------
+
+
+def test_learnt_features_need_weights_and_take_empty_ones() -> None:
+    lines = text("Share this story\nThe ferry is late")
+    with pytest.raises(ValueError, match="weights of a model"):
+        feature_matrix([lines], ["wording"])
+    assert feature_matrix([lines], ["wording"], NO_WEIGHTS).tolist() == [[0], [0]]
+
+
+@settings(max_examples=60)
+@given(st.lists(PAGES, min_size=1, max_size=3), st.sampled_from(["structure", "wording"]))
+def test_the_terms_that_are_trained_are_the_terms_that_are_scored(pages: list[str], name: str) -> None:
+    batch = [lines for lines in map(html, pages) if len(lines)]
+    if not batch:
+        return
+    columns = Columns(batch, WEIGHTS)
+    lines, buckets = (structure_terms if name == "structure" else wording_terms)(columns)
+    weights = getattr(WEIGHTS, name)
+    assert ((buckets >= 0) & (buckets < BUCKETS)).all()
+    total, count = np.zeros(columns.n), np.zeros(columns.n)
+    for line, bucket in zip(lines.tolist(), buckets.tolist(), strict=True):
+        total[line] += weights[bucket]
+        count[line] += 1
+    expected = total / np.sqrt(np.maximum(count, 1))
+    assert columns.column(name) == pytest.approx(expected, abs=1e-5)
+
+
+# -- single features on lines small enough to count ---------------------------------------------------------------
+
+
+def test_length_and_links() -> None:
+    lines = html("<p>one two <a href=x>three</a></p><p>four</p>")
+    assert values(lines, "words") == [round(float(np.log1p(n)), 6) for n in (3, 1)]
+    assert values(lines, "link density") == [round(5 / 13, 6), 0]
+    assert values(lines, "words +1") == [1, -1]
+    assert values(lines, "words -1") == [-1, 3]
+
+
+def test_markdown_links_count_as_links() -> None:
+    assert values(text("[said](#)\nplain"), "link density") == [1, 0]
+
+
+def test_windows_end_with_the_page() -> None:
+    names = ["words ±1", "page words", "lines above", "lines below"]
+    first, second = text("a b\nc"), text("d\ne f g\nh")
+    both = feature_matrix([first, second], names)
+    assert np.expm1(both[:, 0]).round(3).tolist() == [3, 3, 4, 5, 4]
+    assert np.expm1(both[:, 1]).round(3).tolist() == [3, 3, 5, 5, 5]
+    assert np.expm1(both[:, 2]).round(3).tolist() == [0, 1, 0, 1, 2]
+    assert np.expm1(both[:, 3]).round(3).tolist() == [1, 0, 2, 1, 0]
+
+
+def test_since_and_until_prose() -> None:
+    lines = text(f"a\nb\n{PROSE}\nc\nd")
+    assert np.expm1(feature_matrix([lines], ["since prose"])[:, 0]).round().tolist() == [5, 5, 0, 1, 2]
+    assert np.expm1(feature_matrix([lines], ["until prose"])[:, 0]).round().tolist() == [2, 1, 0, 5, 5]
+
+
+def test_repetition() -> None:
+    lines = text("Caption here\nAnother\nCaption here\nVideo 1\nVideo 2\n—\n—")
+    counts = np.expm1(feature_matrix([lines], ["repeats", "copy", "template repeats"])).round().astype(int).tolist()
+    assert counts == [[2, 0, 2], [1, 0, 1], [2, 1, 2], [1, 0, 2], [1, 0, 2], [1, 0, 1], [1, 0, 1]]
+
+
+def test_cue_phrases_cover_words() -> None:
+    lines = text("Advertisement\nShare this story\nThe harbour is quiet tonight")
+    ad, share, whole = (values(lines, f"cue{name}") for name in (" ad", " share", ""))
+    assert ad[0] == whole[0] == 1
+    assert share[1] > 0.5
+    assert whole[2] == 0
+    assert {f"cue {name}" for name in CUES} <= set(FEATURES)
+
+
+def test_a_cue_phrase_does_not_cross_lines() -> None:
+    assert values(text("Share this story"), "cue share")[0] > 0
+    apart = values(text("nobody wants to share\nthis story with you all"), "cue share")
+    assert max(apart) < values(text("Share this story"), "cue share")[0]
+
+
+def test_words_of_a_line_of_its_own_are_no_evidence_for_it() -> None:
+    lines = text(f"{PROSE}\nferry islands\nunrelated nonsense")
+    assert values(lines, "body overlap")[1:] == [1, 0]
+    assert values(lines, "body overlap")[0] < 1
+    assert values(text(PROSE), "body overlap") == [0]
+
+
+def test_containers_are_those_with_more_lines() -> None:
+    lines = html("<main><div><div><p>a b</p></div></div><p>c d e</p></main><p>f</p>")
+    assert np.expm1(feature_matrix([lines], ["container 0 words"])[:, 0]).round().tolist() == [2, 3, 1]
+    assert np.expm1(feature_matrix([lines], ["container 1 words"])[:, 0]).round().tolist() == [5, 5, 6]
+    assert np.expm1(feature_matrix([lines], ["container 2 words"])[:, 0]).round().tolist() == [6, 6, 6]
+
+
+def test_hidden_is_a_feature() -> None:
+    lines = html("<div hidden><p>a</p></div><noscript><p>b</p></noscript><p>c</p>")
+    assert values(lines, "hidden") == [1, 0, 0]
+
+
+def test_class_words_near_and_far() -> None:
+    lines = html(
+        "<div class=sidebar><div><div><div><div><p>x</p><p class=sidebar>y</p></div><p>q</p></div><p>r</p></div>"
+        "<p>s</p></div></div><p>z</p>"
+    )
+    found = values(lines, "class side")
+    assert found[0] == 1
+    assert found[1] == 3
+    assert found[-1] == 0
+
+
+def test_the_hull_holds_the_prose() -> None:
+    lines = html(f"<nav><p>Home</p></nav><main><article><p>{PROSE}</p><p>{PROSE}</p></article><p>x</p></main>")
+    assert values(lines, "in hull 0.8") == [0, 1, 1, 0]
+    assert values(lines, "around hull 0.8")[0] < 0 < values(lines, "around hull 0.8")[3]
+
+
+def test_title_words() -> None:
+    lines = html("<title>Ferry late again</title><h1>Ferry late again</h1><p>Ferry</p><p>other</p>")
+    assert values(lines, "title share") == [1, 1, 0]
+    assert values(lines, "title cover") == [1, round(1 / 3, 6), 0]
+
+
+def test_stop_words_are_those_of_the_page() -> None:
+    # "die" is an article in German, and a verb in an English page.
+    german = text("Die Fähre ist nicht in der Bucht, und das ist der Grund, die Reise nicht zu machen.\nDie")
+    assert values(german, "stop share")[1] == 1
+    english = text("The ferry is not in the bay, and that is the reason why we are not to be on it.\nDie")
+    assert values(english, "stop share")[1] == 0

@@ -1,0 +1,95 @@
+"""The word lists are data, so they are held like data: every row is read, none is written twice, none is too long."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cleaner.lexicon
+from cleaner.lexicon import CUES, cues, languages, stop_words
+from cleaner.tokens import hash_words, phrase_hash, tokenize
+
+FOLDER = Path(cleaner.lexicon.__file__).parent
+STOP = sorted((FOLDER / "stopwords").glob("*.txt"))
+CUE = sorted((FOLDER / "cues").glob("*.tsv"))
+
+
+def rows(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("path", STOP, ids=lambda path: path.stem)
+def test_stop_words_are_one_lower_case_word_a_row(path: Path) -> None:
+    found = rows(path)
+    assert len(found) >= 20
+    assert not [word for word in found if word != word.strip() or not word]
+    assert not [word for word, count in Counter(found).items() if count > 1], "written twice"
+    assert not [word for word in found if word != word.replace("İ", "i").lower()]
+
+
+@pytest.mark.parametrize("path", CUE, ids=lambda path: path.stem)
+def test_cue_phrases_have_a_class_and_are_short_enough_to_be_found(path: Path) -> None:
+    found = rows(path)
+    assert found
+    assert not [row for row in found if row.count("\t") != 1 or row != row.strip()]
+    names = {row.split("\t")[0] for row in found}
+    assert names <= set(CUES)
+    sizes = phrase_hash([row.split("\t")[1] for row in found])[1]
+    assert not [row for row, size in zip(found, sizes.tolist(), strict=True) if not 1 <= size <= 6], "1 to 6 words"
+    assert not [row for row, count in Counter(found).items() if count > 1], "written twice"
+
+
+def test_names_are_language_codes_that_fit_in_64_bits() -> None:
+    assert len(languages()) <= 64
+    assert languages() == tuple(path.stem for path in STOP)
+    assert all(re.fullmatch("[a-z]{2,3}", path.stem) for path in STOP + CUE)
+
+
+def test_sources_says_how_much_there_is() -> None:
+    sources = " ".join((FOLDER / "SOURCES.md").read_text(encoding="utf-8").split())
+    assert f"function words of {len(STOP)} languages" in sources
+    assert f"in {len(CUE)} languages" in sources
+    for name in CUES:
+        assert f"`{name}`" in sources
+
+
+def test_a_stop_word_is_looked_up_in_all_its_languages() -> None:
+    found = stop_words().look_up(hash_words(["the", "DER", "de", "的", "ferry"]))
+
+    def names(bits: int) -> set[str]:
+        return {code for i, code in enumerate(languages()) if bits >> i & 1}
+
+    the, der, de, chinese, ferry = (names(int(bits)) for bits in found)
+    assert "en" in the
+    assert "de" in der
+    assert {"fr", "es"} <= de
+    assert "zh" in chinese
+    assert not ferry
+
+
+def test_stop_words_are_sorted_for_the_search() -> None:
+    assert (np.diff(stop_words().hashes.astype(object)) > 0).all()
+    assert (stop_words().languages > 0).all()
+
+
+def test_every_phrase_is_found_again() -> None:
+    by_length = cues().by_length
+    for path in CUE:
+        for row in rows(path):
+            name, phrase = row.split("\t")
+            tokens = tokenize([phrase])
+            k = int(tokens.words[0])
+            keys, bits = by_length[k]
+            at = int(np.searchsorted(keys, tokens.ngrams(k)[0][0]))
+            assert keys[at] == tokens.ngrams(k)[0][0]
+            assert bits[at] >> CUES.index(name) & 1
+
+
+@pytest.mark.parametrize("code", ["en", "de", "fr", "es", "zh", "ja", "ar", "ru"])
+def test_the_languages_of_the_fixtures_have_both_lists(code: str) -> None:
+    assert (FOLDER / "stopwords" / f"{code}.txt").is_file()
+    assert (FOLDER / "cues" / f"{code}.tsv").is_file()

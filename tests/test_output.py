@@ -1,0 +1,131 @@
+"""Cleaned pages as Markdown and JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli_support import cleaned
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleaner.output import as_explained_text, as_markdown, as_record, front_matter, language, metadata
+from cleaner.page import Kind
+
+MARKDOWN = [
+    ("<h1>Title</h1><p>One.</p><h3>Part</h3><p>Two.</p>", "# Title\n\nOne.\n\n### Part\n\nTwo."),
+    ("<ul><li>a<li>b<ul><li>c</ul><li>d</ul>", "- a\n- b\n  - c\n- d"),
+    ("<ol><li>a<li>b<ol><li>c</ol><li>d</ol>", "1. a\n2. b\n   1. c\n3. d"),
+    ("<ol><li>a<ul><li>c</ul><li>d</ol>", "1. a\n   - c\n2. d"),
+    ("<blockquote><p>One.</p><p>Two.</p></blockquote><p>Out.</p>", "> One.\n>\n> Two.\n\nOut."),
+    (
+        "<table><tr><th>City<th>People<tr><td>Bergen<td>285,000<tr><td>a|b<td>*</table>",
+        "| City | People |\n| --- | --- |\n| Bergen | 285,000 |\n| a\\|b | \\* |",
+    ),
+    ("<pre>def f():\n    return 1</pre><p>Text</p>", "```\ndef f():\n    return 1\n```\n\nText"),
+    ("<pre>```\nx\n```</pre>", "````\n```\nx\n```\n````"),
+    ("<dl><dt>Salt<dd>A pinch.</dl>", "**Salt**\n\nA pinch."),
+    ("<p>one<br>two</p>", "one\n\ntwo"),
+]
+
+
+@pytest.mark.parametrize(("html", "markdown"), MARKDOWN)
+def test_structure(html: str, markdown: str) -> None:
+    assert as_markdown(cleaned(html)) == markdown
+
+
+ESCAPED = [
+    ("2 * 3 * 4", r"2 \* 3 \* 4"), ("snake_case and _this_", r"snake_case and \_this\_"),
+    ("# not a heading", r"\# not a heading"),
+    ("- not a list", r"\- not a list"), ("1. not a list", r"1\. not a list"), ("1984. A year.", r"1984\. A year."),
+    ("> no quote", r"\> no quote"), ("[x](y)", r"\[x](y)"), ("[1] a note", "[1] a note"),
+    ("a &lt;b&gt; c", r"a \<b> c"),
+    ("AT&amp;T and &amp;amp;", r"AT&T and \&amp;"), ("`code`", r"\`code\`"), ("===", r"\==="), ("1 < 2", "1 < 2"),
+    ("10.5 percent", "10.5 percent"), ("#hashtag", "#hashtag"), ("C:\\*", r"C:\\\*"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "markdown"), ESCAPED)
+def test_marks_in_the_text_do_not_become_markdown(text: str, markdown: str) -> None:
+    assert as_markdown(cleaned(f"<p>{text}</p>")) == markdown
+
+
+def test_a_dropped_line_between_rows_ends_the_table() -> None:
+    html = "<table><tr><td>a<td>b</table><p>ad</p><table><tr><td>c<td>d</table>"
+    assert as_markdown(cleaned(html, drop="ad")).count("| --- |") == 2
+
+
+def test_a_list_whose_parent_item_was_dropped_is_not_indented_into_code() -> None:
+    assert as_markdown(cleaned("<ul><li>menu<ul><li>c<li>d</ul></ul>", drop="menu")) == "- c\n- d"
+
+
+def test_links_on_request() -> None:
+    html = (
+        '<p>See <a href="/a_(b)">the [old] _page_</a> and <a href="javascript:alert(1)">this</a>, '
+        'or <a href="https://e.example/x y">that</a> * 2.</p>'
+    )
+    page = cleaned(html, links=True, url="https://site.example/news/")
+    assert as_markdown(page, links=True) == (
+        r"See [the \[old\] \_page\_](https://site.example/a_%28b%29) and this, or [that](https://e.example/x%20y) \* 2."
+    )
+    assert "](" not in as_markdown(page)
+
+
+def test_a_text_page_comes_out_as_it_stood() -> None:
+    text = "# Title\n\n* one\n* two_three\n\n    indented [said](#)"
+    assert as_markdown(cleaned(text, kind=Kind.TEXT, markdown=True)) == text
+
+
+def test_an_empty_page_is_an_empty_document() -> None:
+    assert as_markdown(cleaned("")) == ""
+    assert as_record(cleaned(""))["confidence"] == 0
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
+def test_a_paragraph_of_any_text_stays_one_paragraph_with_its_words(text: str) -> None:
+    page = cleaned(f"<p>{text.replace('&', '&amp;').replace('<', '&lt;')}</p>")
+    markdown = as_markdown(page)
+    assert "\n" not in markdown
+    assert "".join(c for c in markdown if c.isalnum()) == "".join(c for c in page.text if c.isalnum())
+    assert not markdown.startswith(("#  ", "# ", "- ", "+ ", "> ", "* ", "```", "~~~"))
+
+
+def test_record_has_the_documented_fields_and_counts() -> None:
+    page = cleaned("<html lang='de-AT'><p>Ein Satz.</p><p>ad</p>", drop="ad", url="https://x.example/")
+    record = as_record(page, source="folder", keep_dropped=True)
+    assert record == {
+        "id": "test", "url": "https://x.example/", "source": "folder", "text": "Ein Satz.", "confidence": 0.9,
+        "kind": "html", "encoding": None, "replaced": 0, "language": "de", "kept": 1, "dropped": 1, "error": None,
+        "dropped_lines": [{"line": 1, "probability": 0.0, "text": "ad"}],
+    }  # fmt: skip
+    json.dumps(record)
+
+
+def test_metadata_by_trafilatura() -> None:
+    html = (
+        "<html lang=fr><head><title>Le bac - Le Port</title><meta property=og:title content='Le bac est en retard'>"
+        "<meta name=author content='Anne Le Goff'><meta property=article:published_time content='2024-05-31T08:00:00Z'>"
+        "<meta property=og:site_name content='Le Port'></head><body><article><h1>Le bac est en retard</h1>"
+        "<p>Le bac a quitté le port.</p></article></body></html>"
+    )
+    meta = metadata(cleaned(html, url="https://port.example/bac"))
+    assert meta.as_dict() == {
+        "title": "Le bac est en retard", "author": "Anne Le Goff", "date": "2024-05-31", "site_name": "Le Port",
+        "language": "fr",
+    }  # fmt: skip
+    assert front_matter(meta).startswith('---\ntitle: "Le bac est en retard"\n')
+    assert metadata(cleaned("just text", kind=Kind.TEXT)).as_dict() == dict.fromkeys(meta.as_dict())
+    assert metadata(cleaned("<not really", url="::")).title is None
+
+
+def test_language_is_read_never_guessed() -> None:
+    assert language(cleaned("<html lang='pt-BR'>")) == "pt"
+    assert language(cleaned("<html data-lang=xx><p>Ceci est du français.")) is None
+
+
+def test_explain_shows_mark_probability_and_kind_and_no_control_characters() -> None:
+    shown = as_explained_text(cleaned("<p>keep \x1b[31m me</p><p>ad</p>", drop="ad"))
+    first, kept, dropped = shown.splitlines()
+    assert "html" in first
+    assert kept.startswith("1.000 + keep") and "\x1b" not in kept
+    assert dropped == "0.000 - ad"

@@ -1,0 +1,471 @@
+"""Pages to lines, on pages small enough to see through."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleaner.page import Elements, Kind, Lines, Page
+from cleaner.segmentation import detect_kind, segment
+
+
+def html(content: str, *, links: bool = False) -> Lines:
+    lines = segment(Page(content, Kind.HTML), links=links)
+    check(lines)
+    return lines
+
+
+def text(content: str) -> Lines:
+    lines = segment(Page(content, Kind.TEXT))
+    check(lines)
+    return lines
+
+
+def elements(lines: Lines) -> Elements:
+    assert lines.elements is not None
+    return lines.elements
+
+
+def tag_of(lines: Lines, element: int) -> str:
+    return elements(lines).signatures[elements(lines).signature[element]][0]
+
+
+def check(lines: Lines) -> None:
+    """Everything that the features rely on."""
+    n = len(lines)
+    for column in (lines.link_chars, lines.link_count, lines.bold_chars, lines.level, lines.blank_before):
+        assert column.shape == (n,)
+        assert column.dtype == np.int32
+        assert (column >= 0).all()
+    assert len(lines.tags) == n
+    assert all(line and not line.isspace() for line in lines.texts)
+    sizes = np.array([len(line) for line in lines.texts], dtype=np.int64)
+    assert (lines.link_chars <= sizes).all()
+    assert (lines.bold_chars <= sizes).all()
+    assert lines.markup is None or len(lines.markup) == n
+    if lines.kind is Kind.TEXT:
+        assert lines.elements is lines.element is lines.inline is lines.noscript is None
+        return
+    e = elements(lines)
+    assert lines.element is not None
+    assert lines.inline is not None
+    assert lines.noscript is not None
+    m = len(e.parent)
+    assert m >= 1
+    for column in (
+        e.signature, e.first, e.last, e.images, e.controls, e.hidden, e.depth, e.children, e.path, e.parent,
+    ):  # fmt: skip
+        assert column.shape == (m,)
+        assert (column >= 0).all()
+    assert len(lines.element) == len(lines.inline) == len(lines.noscript) == n
+    assert e.parent[0] == 0
+    assert (e.parent[1:] < np.arange(1, m)).all()
+    assert (e.signature < len(e.signatures)).all()
+    assert len(set(e.signatures)) == len(e.signatures)
+    assert (lines.inline >= -1).all()
+    assert (lines.inline < len(e.signatures)).all()
+    assert set(lines.noscript.tolist()) <= {0, 1}
+    assert set(e.hidden.tolist()) <= {0, 1}
+    # An element's lines are one range, inside its parent's, and a line is in the range of its own element.
+    assert (e.first <= e.last).all()
+    assert (e.last <= n).all()
+    assert (e.first[0], e.last[0]) == (0, n)
+    assert (e.first[1:] >= e.first[e.parent[1:]]).all()
+    assert (e.last[1:] <= e.last[e.parent[1:]]).all()
+    assert (e.hidden[1:] >= e.hidden[e.parent[1:]]).all()
+    inner = np.flatnonzero(e.parent)  # element 0 only stands for the root; nothing is counted on it
+    assert (e.images[inner] <= e.images[e.parent[inner]]).all()
+    assert (e.controls[inner] <= e.controls[e.parent[inner]]).all()
+    assert (e.depth[1:] == e.depth[e.parent[1:]] + 1).all()
+    assert (e.children == np.bincount(e.parent[1:], minlength=m)).all()
+    if n:
+        assert (lines.element < m).all()
+        assert (e.first[lines.element] <= np.arange(n)).all()
+        assert (np.arange(n) < e.last[lines.element]).all()
+
+
+# -- HTML ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("", []),
+        ("   \n ", []),
+        ("bare", ["bare"]),
+        ("<p>One <b>bold</b>\n   word</p>tail", ["One bold word", "tail"]),
+        ("<div>First.<br>Second.<br/><br>Third.</div>", ["First.", "Second.", "Third."]),
+        ("<p>a<p>b<div>c<p>d</div>e", ["a", "b", "c", "d", "e"]),
+        ("<p>over<span>lapping</span> <i>in</i>line</p>", ["overlapping inline"]),
+        ("<h1>Head</h1><hr>x<hr>y", ["Head", "x", "y"]),
+        ("<p>&amp; &lt;p&gt; &eacute; &#x4e2d; &nbsp;</p>", ["& <p> é 中"]),
+        ("<p>co<!-- not shown -->py<!-- <p>nor this --></p>", ["copy"]),
+        ("<svg><![CDATA[inside]]></svg><p>a<![CDATA[ x ]]>b</p>", ["ab"]),
+        ("<html><body><p>in</p></body></html>after<p>more</p>", ["in", "after", "more"]),
+        ("<p>kept</p><script>var x='<p>no</p>'</script><style>p{}</style><template><p>no</p></template>", ["kept"]),
+        ("<select><option>one</select><textarea>form</textarea><p>x</p>", ["x"]),
+        ("<ul><li>a<li>b<ul><li>c</ul></ul>", ["a", "b", "c"]),
+        ("<dl><dt>Term<dd>What it means</dl>", ["Term", "What it means"]),
+        ("<a href=x><div>in a link</div></a>", ["in a link"]),
+        ("<p>a<button>press</button>b</p>", ["a", "press", "b"]),
+        ("<custom-tag>known to nobody</custom-tag><p>x", ["known to nobody", "x"]),
+        ("<title>not a line</title><p>a line</p>", ["a line"]),
+        ("<p>\0a\0</p>", ["a"]),
+    ],
+)  # fmt: skip
+def test_html_lines(page: str, expected: list[str]) -> None:
+    assert html(page).texts == expected
+
+
+def test_text_outside_the_expected_places_is_kept_in_order() -> None:
+    lines = html("<table><tr><td>one<td>two<tr><td>three<table><tr><td>four</table>five")
+    assert " ".join(lines.texts).split() == ["one", "two", "three", "four", "five"]
+    unclosed = html("<div><table><tr><td><p>Some text<p>More text<div>and the rest of the page")
+    assert unclosed.texts == ["Some text", "More text", "and the rest of the page"]
+
+
+def test_a_data_row_is_one_line() -> None:
+    lines = html("<table><tr><th>Team<th>Points<tr><td>Lions<td>12</table><p>x")
+    assert lines.texts == ["Team\tPoints", "Lions\t12", "x"]
+    assert lines.tags == ["tr", "tr", "p"]
+    assert lines.element is not None
+    assert tag_of(lines, lines.element[0]) == "tr"
+
+
+def test_link_characters_of_a_row_are_those_of_its_cells() -> None:
+    lines = html("<table><tr><td><a href=a>abc</a><td>de<td><a href=b>f</a></table>")
+    assert lines.texts == ["abc\tde\tf"]
+    assert (lines.link_chars[0], lines.link_count[0]) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["<p>a</p><p>b</p>", "one<br>two", "<div>block</div>", "word " * 60],
+    ids=["paragraphs", "breaks", "block", "long"],
+)
+def test_a_layout_row_is_not_one_line(cell: str) -> None:
+    lines = html(f"<table><tr><td>menu</td><td>{cell}</td></tr></table>")
+    assert lines.texts[0] == "menu"
+    assert "tr" not in lines.tags
+
+
+def test_nested_lists_know_their_level_and_order() -> None:
+    lines = html("<p>x</p><ul><li>a<ol><li>b<ul><li>c</li></ul></ol><li>d</ul><h3>y</h3>")
+    rows = list(zip(lines.texts, lines.tags, lines.level.tolist(), strict=True))
+    assert rows == [("x", "p", 0), ("a", "li", 1), ("b", "oli", 2), ("c", "li", 3), ("d", "li", 1), ("y", "h3", 3)]
+
+
+def test_a_paragraph_inside_says_what_is_around_it() -> None:
+    lines = html("<ol><li><p>item</p></ol><blockquote><p>quote</p></blockquote><h2><div>head</div></h2><td>x")
+    assert lines.tags[:3] == ["oli", "blockquote", "h2"]
+
+
+def test_pre_keeps_its_lines_and_parts_at_blank_ones() -> None:
+    lines = html("<pre>\ndef f():\n    return 1\n\n\nprint(f())\n</pre><p>after</p>")
+    assert lines.texts == ["def f():\n    return 1", "print(f())", "after"]
+    assert lines.tags == ["pre", "pre", "p"]
+    assert html("<pre>a<br>b</pre>").texts == ["a\nb"]
+
+
+def test_posts_in_noscript_are_lines_with_evidence() -> None:
+    lines = html("<body><p>a</p><noscript><div class=post><p>A post.</p></div></noscript><p>b</p>")
+    assert lines.texts == ["a", "A post.", "b"]
+    assert lines.noscript is not None
+    assert lines.noscript.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "mark", ["hidden", "aria-hidden=true", 'style="display:none"', 'style="color:red; display: none"']
+)
+def test_hidden_is_evidence_not_a_reason_to_drop(mark: str) -> None:
+    lines = html(f"<div {mark}><section><p>unseen</p></section></div><p>seen</p>")
+    assert lines.texts == ["unseen", "seen"]
+    assert lines.element is not None
+    assert elements(lines).hidden[lines.element].tolist() == [1, 0]
+
+
+def test_links_bold_and_where_they_stand() -> None:
+    lines = html("<p>See <a href=/x>the <b>full</b> list</a> or <a href=/y>this</a>.</p><p><strong>All</strong> else</p>")
+    assert lines.link_chars.tolist() == [len("the") + len("full") + len("list") + len("this"), 0]
+    assert lines.link_count.tolist() == [2, 0]
+    assert lines.bold_chars.tolist() == [4, 3]
+
+
+def test_a_link_around_blocks_links_them_all() -> None:
+    lines = html("<a href=x><h3>Title</h3><p>Teaser</p></a><p>own</p>")
+    assert lines.link_chars.tolist() == [5, 6, 0]
+
+
+def test_markup_has_links_as_markdown() -> None:
+    page = "<p>See <a href='/a b(1)'>the <i>list</i></a>, <a>no target</a>, <a href=/e></a>end</p><p>x</p>"
+    lines = html(page, links=True)
+    assert lines.markup == ["See [the list](/a%20b(1%29), no target, end", "x"]
+    assert html(page).markup is None
+    row = html("<table><tr><td><a href=u>a</a><td>b</table>", links=True)
+    assert row.markup == ["[a](u)\tb"]
+
+
+def test_markup_of_a_link_over_several_lines_links_each() -> None:
+    lines = html("<p>a <a href=u>b<br>c</a> d</p><a href=v><div>e</div>f</a><p>g</p>", links=True)
+    assert lines.texts == ["a b", "c d", "e", "f", "g"]
+    assert lines.markup == ["a [b](u)", "[c](u) d", "[e](v)", "[f](v)", "g"]
+
+
+def test_elements_signatures_and_paths() -> None:
+    lines = html(
+        "<main id=m><div class='card n1'><p>a</p><p>b</p></div><div class='card n2'><p>c</p></div>"
+        "<div class=other><p>d</p></div></main><p itemprop=name>e</p>"
+    )
+    e = elements(lines)
+    assert lines.element is not None
+    signatures = [(tag, words.strip()) for tag, words in e.signatures]
+    assert ("main", "m") in signatures
+    assert ("p", "name") in signatures
+    path = e.path[lines.element].tolist()
+    assert path[0] == path[1] == path[2], "numbers in a class do not tell templates apart"
+    assert len(set(path)) == 3
+    main = signatures.index(("main", "m"))
+    at = int(np.flatnonzero(e.signature == main)[0])
+    assert (e.first[at], e.last[at], e.children[at]) == (0, 4, 3)
+
+
+def test_images_and_controls_are_counted_by_element() -> None:
+    lines = html("<div><img><p>a <img></p><input><button>b</button></div><p>c</p>")
+    e = elements(lines)
+    div = next(i for i in range(len(e.parent)) if tag_of(lines, i) == "div")
+    assert (e.images[div], e.controls[div]) == (2, 2)
+
+
+def test_title_and_description() -> None:
+    lines = html(
+        "<head><title> A\n title </title><meta name=description content='What  it is'>"
+        "<meta property=og:title content='Better'></head><p>x"
+    )
+    assert (lines.title, lines.description) == ("Better", "What it is")
+    assert html("<title>Plain</title>x").title == "Plain"
+
+
+@pytest.mark.parametrize("tag", ["div", "b", "span", "blockquote", "ul><li", "font", "em"])
+def test_fifty_thousand_nested_tags(tag: str) -> None:
+    lines = html(f"<p>before</p>{f'<{tag}>' * 50_000}deep inside{f'</{tag}>' * 50_000}<p>after it</p>")
+    assert " ".join(" ".join(lines.texts).split()) == "before deep inside after it"
+
+
+def test_a_million_div() -> None:
+    lines = html("start " + "<div>" * 1_000_000 + "the text")
+    assert lines.texts == ["start", "the text"]
+
+
+def test_many_tags_that_never_end_are_read_once() -> None:
+    # These took hours: the tags of a page with many `<` are counted, and each was tried against the whole rest.
+    assert html("<a" * 100_000).texts == []
+    assert html("text " + "<p " * 100_000).texts == ["text"]
+    assert len(html("<p>a</p>" * 30_000 + "</" * 50_000)) >= 30_000
+
+
+@pytest.mark.parametrize("junk", ["\0" * 1000, "<" * 1000, "\ud800<p>\udfff", "<p>" + "\U0010ffff" * 9, "&#x110000;&#0;"])
+def test_junk_raises_nothing(junk: str) -> None:
+    try:
+        junk.encode()
+    except UnicodeEncodeError:
+        pytest.skip("lexbor takes UTF-8; decoding never gives lone surrogates")
+    html(junk)
+
+
+BLOCKS = ("p", "div", "ul", "li", "table", "tr", "td", "blockquote", "section", "h2", "pre", "noscript", "main", "dl", "dd")
+INLINES = ("a href=x", "b", "span class=c1", "em", "code", "strong id=q")
+
+
+@st.composite
+def fragments(draw: st.DrawFn) -> str:
+    """Tag soup of many shapes whose every visible word is one of a kind: w0, w1, w2, …"""
+    out: list[str] = []
+    number = 0
+    opened: list[str] = []
+    for _ in range(draw(st.integers(0, 40))):
+        what = draw(st.sampled_from(("word", "word", "open", "open", "close", "inline", "void", "comment", "stray", "space")))
+        if what == "word":
+            out.append(f" w{number} ")
+            number += 1
+        elif what in ("open", "inline"):
+            tag = draw(st.sampled_from(BLOCKS if what == "open" else INLINES))
+            opened.append(tag.split()[0])
+            out.append(f"<{tag}>")
+        elif what == "close" and opened:
+            out.append(f"</{opened.pop(draw(st.integers(0, len(opened) - 1)))}>")
+        elif what == "stray":
+            out.append(draw(st.sampled_from(("</div>", "</p>", "</body></html>", "</table>", "</nothing>", "<>", "</ >"))))
+        elif what == "void":
+            out.append(draw(st.sampled_from(("<br>", "<hr>", "<img alt=x>", "<input>", "<wbr>"))))
+        elif what == "comment":
+            out.append(draw(st.sampled_from(("<!-- c -->", "<!---->", "<script>s</script>", "<style>s</style>"))))
+        else:
+            out.append("\n\n")
+    return "".join(out)
+
+
+@settings(max_examples=400)
+@given(fragments(), st.booleans())
+def test_every_visible_word_is_in_one_line_in_page_order(page: str, links: bool) -> None:
+    lines = html(page, links=links)
+    found = re.findall(r"w\d+", " ".join(lines.texts))
+    assert sorted(found) == sorted(set(re.findall(r"w\d+", page)))
+    # A browser moves text that stands in a table but in no cell before the table, so order is that of the tree.
+    if "<t" not in page:
+        assert found == re.findall(r"w\d+", page)
+    if links:
+        assert lines.markup is not None
+        assert re.findall(r"w\d+", " ".join(lines.markup)) == found
+        assert not any("\x02" in line for line in lines.markup)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=300))
+def test_any_text_as_html_raises_nothing(page: str) -> None:
+    html(page)
+
+
+@given(st.lists(st.sampled_from("< > / ! - \" ' = & ; a p div table td li br a\x00 \x0c </ <!-- --> <![CDATA[ ]]> x".split(" "))))
+def test_random_mark_up_raises_nothing(pieces: list[str]) -> None:
+    html("".join(pieces), links=True)
+
+
+# -- text ---------------------------------------------------------------------------------------------------------
+
+
+def test_text_lines_are_the_lines_that_are_not_blank() -> None:
+    lines = text("One.\n\n  Two, indented.\n \t\n\n\nThree.")
+    assert lines.texts == ["One.", "  Two, indented.", "Three."]
+    assert lines.blank_before.tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_any_line_separator_parts_lines(end: str) -> None:
+    lines = text(f"a{end}b{end}{end}c")
+    assert lines.texts == ["a", "b", "c"]
+    assert lines.blank_before.tolist() == [0, 0, 1]
+
+
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\n\r\x0b\x85\u2028 *#_[]()`|-1.")), max_size=200))
+def test_text_lines_stand_as_they_stood(page: str) -> None:
+    lines = text(page)
+    expected = [line.rstrip() for line in page.splitlines()]
+    assert lines.texts == [line for line in expected if line and not line.isspace()]
+
+
+@pytest.mark.parametrize(
+    ("line", "tag", "level"),
+    [
+        ("plain prose", "p", 0),
+        ("# Title", "h1", 1),
+        ("### Third", "h3", 3),
+        ("#hashtag", "p", 0),
+        ("- item", "li", 1),
+        ("    * item", "li", 3),
+        ("• item", "li", 1),
+        ("12. item", "oli", 1),
+        ("(3) item", "p", 1),
+        ("2019 was a year", "p", 0),
+        ("-5 degrees", "p", 0),
+        ("> said", "blockquote", 0),
+        ("| a | b |", "tr", 0),
+    ],
+)
+def test_marks_of_a_text_line(line: str, tag: str, level: int) -> None:
+    lines = text(line)
+    if line.startswith("(3)"):
+        assert lines.tags[0] in ("li", "oli")
+        return
+    assert (lines.tags[0], int(lines.level[0])) == (tag, level)
+
+
+def test_fences() -> None:
+    lines = text("say:\n```python\n# not a heading\n- nor a list\n```\n# Heading\n~~~\nx\n~~~")
+    assert lines.tags == ["p", "pre", "pre", "pre", "pre", "h1", "pre", "pre", "pre"]
+
+
+@pytest.mark.parametrize(
+    ("line", "count", "chars"),
+    [
+        ("no links (at all) [here]", 0, 0),
+        ("[said](#)", 1, 9),
+        ("He [said](#) so", 1, 9),
+        ("[a](b) and [c](d)", 2, 12),
+        ("![image](x.png)", 1, 15),
+        ("[wiki](https://en.example/A_(b))", 1, 32),
+        ('[t](u "a title")', 1, 16),
+        ("https://example.org/a?b=c", 1, 25),
+        ("see www.example.org.", 1, 16),
+        ("<https://example.org>", 1, 19),
+        ("[](empty)", 1, 9),
+    ],
+)
+def test_links_of_a_text_line(line: str, count: int, chars: int) -> None:
+    lines = text(line)
+    assert lines.texts == [line]
+    assert (int(lines.link_count[0]), int(lines.link_chars[0])) == (count, chars)
+
+
+def test_bold_of_a_text_line() -> None:
+    assert text("**Name:** value\n__x__ y\n2 ** 3 ** 4\nsnake__case").bold_chars.tolist() == [5, 1, 0, 0]
+
+
+# -- which kind ---------------------------------------------------------------------------------------------------
+
+PROSE = "The ferry left an hour late because of the fog, and nobody minded much.\n"
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "markdown"),
+    [
+        ("", Kind.TEXT, False),
+        ("  \n", Kind.TEXT, False),
+        ("<!DOCTYPE html><html><body><p>x</p></body></html>", Kind.HTML, False),
+        ("\ufeff <html><p>x", Kind.HTML, False),
+        ("<?xml version='1.0'?>\n<!-- made by x -->\n<!-- and y --><html xmlns='a'><body/>", Kind.HTML, False),
+        ("<body>x", Kind.HTML, False),
+        ("<div><p>One paragraph.</p><p>Another.</p></div>", Kind.HTML, False),
+        ("Text first, then <b>tags</b>.<br>\n<p>More.</p><p>And more.</p>", Kind.HTML, False),
+        (PROSE * 5, Kind.TEXT, False),
+        (PROSE * 8 + "Use the <b> tag for bold.\n" + PROSE * 8, Kind.TEXT, False),
+        (PROSE * 8 + "Write <p>text</p> for a paragraph.\n" + PROSE * 8, Kind.TEXT, False),
+        ("a < b and b > c, so a <= c\n" * 3, Kind.TEXT, False),
+        ("# Guide\n\nWrite this:\n\n```html\n<div>\n<p>Hello</p>\n</div>\n```\n\n- then\n- that\n", Kind.TEXT, True),
+        ("# Title\n\nSome [link](https://example.org) text.\n", Kind.TEXT, True),
+        ("- one\n- two\n", Kind.TEXT, True),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n", Kind.TEXT, True),
+        ("> quoted\n\n**bold** words\n", Kind.TEXT, True),
+        ('{"a": [1, 2, {"b": "text"}], "c": null}', Kind.TEXT, False),
+        ("def f(x: list[int]) -> None:\n    if x < 3 and x > 1:\n        return\n", Kind.TEXT, False),
+        ("#include <stdio.h>\nint main(void) { return 0; }\n", Kind.TEXT, False),
+        ("Dear <name>,\nplease write to <address@example.org>.\n", Kind.TEXT, False),
+        ("由于大雾，渡轮晚了一个小时。\n船上没有人抱怨。", Kind.TEXT, False),
+    ],
+)  # fmt: skip
+def test_which_kind(page: str, kind: Kind, markdown: bool) -> None:
+    assert detect_kind(page) == (kind, markdown)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!---->" * 700 + "x", "<!-- a -->" * 400, "\n" * 200_000, "\r\n" * 100_000, "|" * 100_000, "|\n" * 100_000,
+        ("|" + " " * 900 + "\n") * 200, "# \n" * 70_000, "- " * 100_000, "[](" * 60_000, "[a](b" + " " * 100_000, "<p " * 60_000,
+        "</a " * 50_000, "```" * 60_000, "*" * 200_000, "<?xml" + " " * 5000,
+    ],
+    ids=lambda page: f"{page[:6]!r}",
+)  # fmt: skip
+def test_which_kind_of_hostile_pages_is_told_at_once(page: str) -> None:
+    # Some of these took minutes to years; a page of them now takes some milliseconds, which no assert can hold down.
+    detect_kind(page)
+    segment(Page(page[:50_000], Kind.TEXT))
+
+
+@given(st.text(max_size=200))
+def test_which_kind_raises_nothing(page: str) -> None:
+    kind, markdown = detect_kind(page)
+    assert kind in Kind
+    assert not (markdown and kind is Kind.HTML)
