@@ -206,6 +206,7 @@ def align(tokens: Tokens, gold: str) -> npt.NDArray[np.float64]:
     kept = np.ones(len(chosen), dtype=bool)
     kept[[op.src_pos for op in LCSseq.editops(ours, theirs) if op.tag == "delete"]] = False
     np.add.at(matched, of_line[chosen[kept]], 1)
+    matched[(words < 3) & (matched < words)] = 0  # one word of two is a word that the alignment found elsewhere
     return matched / np.maximum(words, 1)
 
 

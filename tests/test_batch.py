@@ -25,7 +25,7 @@ from cleaner.batch.names import Names, safe_name
 from cleaner.errors import BadModel, BadOutput
 from cleaner.sources import Item, SourceOptions, open_source
 
-COUNT = 150
+COUNT = 80
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,13 @@ def test_a_folder_is_mirrored_with_the_same_bytes_for_any_number_of_jobs(
     pages: Path, tmp_path: Path, model: str
 ) -> None:
     trees = []
-    for jobs in (1, 2, 3):
+    for jobs in (1, 2):
         done = run("clean", pages, "-o", tmp_path / str(jobs), "--jobs", str(jobs), "--model", model)
         assert done.returncode == 0, done.stderr
         trees.append(tree(tmp_path / str(jobs)))
     assert len(trees[0]) == COUNT
     assert trees[0]["site3/0003.txt"].decode() == main_text(3) + "\n"
-    assert trees[0] == trees[1] == trees[2]
+    assert trees[0] == trees[1]
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet"])
@@ -265,8 +265,8 @@ def _killed_run(args: list[str], after: float) -> int:
 def test_kill_9_and_resume_gives_the_bytes_of_an_undisturbed_run(tmp_path: Path, model: str, form: str) -> None:
     source = tmp_path / "pages.jsonl"
     with source.open("w") as stream:
-        for number in range(900):
-            content = None if number % 100 == 99 else story(number) + "<p>filler</p>" * 150
+        for number in range(600):
+            content = None if number % 100 == 99 else story(number) + "<p>filler</p>" * 80
             stream.write(json.dumps({"id": f"p{number}", "html": content if content else 5}) + "\n")
 
     def args(output: Path) -> list[str]:
@@ -276,7 +276,7 @@ def test_kill_9_and_resume_gives_the_bytes_of_an_undisturbed_run(tmp_path: Path,
 
     assert run(*args(tmp_path / "whole")).returncode == 1  # some rows are no pages
     killed = 0
-    delays = [0.8, 1.2, 1.7, 2.2]
+    delays = [0.8, 1.3, 1.9]
     code = _killed_run(args(tmp_path / "cut"), delays[0])
     for delay in [*delays[1:], 60]:
         if code >= 0:

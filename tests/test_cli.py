@@ -75,7 +75,9 @@ def test_help_has_examples(name: str) -> None:
 
 
 def imported(*args: str) -> set[str]:
-    code = f"import sys; sys.argv = ['cleaner', *{list(args)!r}]\nfrom cleaner.cli.app import _run\n_run(sys.argv[1:])\n"
+    code = (
+        f"import sys; sys.argv = ['cleaner', *{list(args)!r}]\nfrom cleaner.cli.app import _run\n_run(sys.argv[1:])\n"
+    )
     code += "print('\\n'.join(sorted(sys.modules)), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment(), check=True, cwd=ROOT)
     return {module.partition(".")[0] for module in done.stderr.decode().split()}
@@ -312,6 +314,7 @@ def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> Non
     for number in range(40):
         (tmp_path / "in" / f"{number}.html").write_text(story(number))
     args = ["clean", str(tmp_path / "in"), "--model", model, "-o"]
-    assert " pages, " in in_terminal(*args, str(tmp_path / "a"))[1]
+    shown = in_terminal(*args, str(tmp_path / "a"))[1]
+    assert re.search(r"\d+ of 40 pages, \d+/s, \d+ s left", shown)
     assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet")[1]
     assert b"\r" not in run(*args, str(tmp_path / "c")).stderr

@@ -20,7 +20,7 @@ import pytest
 from cli_support import story
 
 from cleaner.errors import BadInput, FetchFailed, PageTooLarge
-from cleaner.sources import Item, SourceOptions, fetch, is_whole_source, open_source, open_sources
+from cleaner.sources import Item, SourceOptions, count_pages, fetch, is_whole_source, open_source, open_sources
 from cleaner.sources.items import name_from_url
 
 OPTIONS = SourceOptions()
@@ -477,3 +477,12 @@ def test_standard_input_as_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Stdin)
     assert texts(items("-", format="jsonl")) == ["one", "two"]
     assert "give the file's path" in faults(items("-", format="zip"))[0]
+
+
+def test_counting_pages_for_progress(tmp_path: Path) -> None:
+    for name in ["a.html", "b/c.txt.gz", "b/c.gold.txt", "b/x.png"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert count_pages([str(tmp_path), "other.html"], OPTIONS) == 3
+    (tmp_path / "rows.jsonl").write_text("{}")
+    assert count_pages([str(tmp_path)], OPTIONS) is None

@@ -164,7 +164,7 @@ def _clean_many(
     """A batch in worker processes, with progress at a terminal and a summary at the end."""
     from cleaner.batch.run import run_batch
     from cleaner.batch.work import make_cleaner
-    from cleaner.sources import open_sources
+    from cleaner.sources import count_pages, open_sources
 
     assert plan.sink is not None
     run = {
@@ -175,6 +175,8 @@ def _clean_many(
         "url_field": options.url_field,
     }
     progress = Progress(quiet)
+    if progress.shown:
+        progress.total = count_pages(paths, options)
     with closing(open_sources(paths, options)) as items:
         summary = run_batch(items, settings, plan.sink, jobs=jobs, run=run, on_result=progress.on_result, **running)
     progress.finish(summary)

@@ -31,6 +31,7 @@ class Progress:
         self.shown = sys.stderr is not None and sys.stderr.isatty() and not quiet
         self.errors = 0
         self.drawn = 0.0
+        self.total: int | None = None  # pages in the input, where that is known
 
     def note(self, message: str) -> None:
         """Replaces the line."""
@@ -54,10 +55,20 @@ class Progress:
         if self.shown and time.monotonic() - self.drawn > 0.2:
             self.drawn = time.monotonic()
             failed = f", {summary.failed:,} failed" if summary.failed else ""
-            self.note(f"{summary.pages:,} pages, {summary.rate:,.0f}/s{failed}")
+            pages, left = f"{summary.pages:,}", ""
+            if self.total is not None and summary.rate > 0:
+                pages += f" of {self.total:,}"
+                left = f", {_duration(max(0, self.total - summary.pages) / summary.rate)} left"
+            self.note(f"{pages} pages, {summary.rate:,.0f}/s{failed}{left}")
 
     def finish(self, summary: Summary) -> None:
         """Sums up, as one line of JSON."""
         self.clear()
         if not self.quiet:
             click.echo(json.dumps(summary.as_dict()), err=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

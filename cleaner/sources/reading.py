@@ -27,7 +27,7 @@ from cleaner.sources.items import (
     too_large,
 )
 
-__all__ = ["is_url", "is_whole_source", "open_source", "open_sources"]
+__all__ = ["count_pages", "is_url", "is_whole_source", "open_source", "open_sources"]
 
 # What a name says about the content. `.html` files that hold no tag, and `.txt` files that are HTML, are common in
 # scrapes, so that a hint is checked against the content later.
@@ -63,6 +63,23 @@ def is_whole_source(target: str, options: SourceOptions) -> bool:
     if target == "-" or is_url(target):
         return True
     return not Path(target).is_dir() and source_format(target) in ("page", None) and not _is_pattern(target)
+
+
+def count_pages(targets: Iterable[str], options: SourceOptions) -> int | None:
+    """How many pages the targets hold, ``None`` where that takes reading them; for progress, so about right will do."""
+    total = 0
+    for target in targets:
+        if is_whole_source(target, options):
+            total += 1
+            continue
+        if options.format != "auto" or not Path(target).is_dir():
+            return None
+        for _, _, names in os.walk(target):
+            forms = [source_format(name) for name in names if not name.endswith(GOLD)]
+            if any(form not in ("page", None) for form in forms):
+                return None
+            total += forms.count("page")
+    return total
 
 
 def open_sources(targets: Iterable[str], options: SourceOptions) -> Generator[Item, None, None]:

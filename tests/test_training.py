@@ -1,0 +1,149 @@
+"""From labelled pages to a model: repeatable, honest about hosts, and clear when the pages are not enough."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from cleaner.errors import BadLabels
+from cleaner.labelled import LabelledPage
+from cleaner.model import Model
+from cleaner.page import Kind, Page
+from cleaner.pipeline import Cleaner
+from cleaner.training import Training, make_dataset, train
+
+JUNK = ("Home", "Advertisement", "Share this story", "Recent Videos", "Sign up for our newsletter", "All rights reserved")
+
+
+def item(number: int, host: str, kind: Kind, *, all_junk: bool = False) -> LabelledPage:
+    """A page whose lines the trees can tell apart: long sentences and short junk."""
+    body = [
+        f"Sentence {i} of story {number}, which goes on for a while, tells of the harbour and ends with a full stop."
+        for i in range(8)
+    ]
+    lines = [*JUNK[:3], *body, *JUNK[3:], f"Video number {number}", f"Story {number + 1}"]
+    if kind is Kind.TEXT:
+        content = "\n".join(lines)
+    else:
+        content = "<html><body>" + "".join(f"<p class={'b' if x in body else 'j'}>{x}</p>" for x in lines)
+    gold = "A gold text that is nowhere on its page at all" if all_junk else "\n".join(body)
+    return LabelledPage(Page(content, kind, id=f"{host}/{number}.{kind}"), gold, host)
+
+
+def items(kinds: tuple[Kind, ...] = (Kind.TEXT,), hosts: int = 3, pages: int = 6, **more: bool) -> list[LabelledPage]:
+    return [
+        item(100 * h + i, f"host{h}.example", kind, **more) for h in range(hosts) for i in range(pages) for kind in kinds
+    ]
+
+
+@pytest.fixture(scope="module")
+def text_training() -> Training:
+    return train(items())
+
+
+def test_the_same_pages_and_seed_give_the_same_file(text_training: Training) -> None:
+    assert train(items()).model.to_bytes() == text_training.model.to_bytes()
+
+
+def test_other_pages_give_another_digest(text_training: Training) -> None:
+    other = items()
+    other[0] = item(999, "host0.example", Kind.TEXT)
+    model = train(other).model
+    assert model.about["data_sha256"] != text_training.model.about["data_sha256"]
+
+
+def test_the_model_tells_what_it_is_made_of(text_training: Training) -> None:
+    about = text_training.model.about
+    assert (about["pages"], about["hosts"], about["seed"]) == (18, 3, 0)
+    assert about["word_f1_out_of_fold"]["text"] > 0.9
+    json.dumps(text_training.model.info(), allow_nan=False)
+
+
+def test_text_pages_alone_make_a_text_model(text_training: Training) -> None:
+    assert set(text_training.model.heads) == {Kind.TEXT}
+    page = item(5, "new.example", Kind.TEXT)
+    cleaned = Cleaner(text_training.model).clean(page.page)
+    assert cleaned.text.split("\n") == page.gold.split("\n")
+    assert 0.8 < cleaned.confidence <= 1
+
+
+def test_html_pages_alone_make_both_models() -> None:
+    training = train(items((Kind.HTML,)))
+    assert set(training.model.heads) == {Kind.HTML, Kind.TEXT}
+    for kind in Kind:
+        page = item(5, "new.example", kind)
+        assert Cleaner(training.model).clean(page.page).text.split("\n") == page.gold.split("\n")
+
+
+def test_the_report_compares_before_and_after(text_training: Training) -> None:
+    again = train(items(), compare_with=text_training.model)
+    assert set(again.summaries()["text"]) == {"before", "after"}
+    shown = again.as_text()
+    assert "before" in shown
+    assert f"{again.summaries()['text']['after'].f1:.4f}" in shown
+    json.dumps(again.as_dict(), allow_nan=False)
+    assert "before" not in text_training.summaries()["text"]
+
+
+def test_a_saved_model_of_real_pages_serves_both_kinds(small_training: Training, small_items: list[LabelledPage]) -> None:
+    model = Model.from_bytes(small_training.model.to_bytes())
+    assert set(model.heads) == set(Kind)
+    cleaner = Cleaner(model)
+    for kind in Kind:
+        scores = [score for score in small_training.scores[kind] if score.groups["kind"] == kind]
+        assert scores
+        page = next(i.page for i in small_items if i.page.kind is kind)
+        cleaned = cleaner.clean(page)
+        assert cleaned.text
+        assert 0 < cleaned.confidence <= 1
+        assert len(cleaned.lines) == len(cleaned.segmented)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_host_is_never_in_two_folds(kind: Kind) -> None:
+    labelled = [item(i, f"host{i % 7}.example", which) for i in range(21) for which in Kind]
+    data = make_dataset(labelled, kind)
+    folds: dict[str, set[int]] = {}
+    for page, fold in zip(data.items, data.fold.tolist(), strict=True):
+        folds.setdefault(page.host, set()).add(fold)
+    assert all(len(found) == 1 for found in folds.values())
+    assert len({fold for found in folds.values() for fold in found}) > 1
+    backwards = make_dataset(labelled[::-1], kind)
+    for page, fold in zip(backwards.items, backwards.fold.tolist(), strict=True):
+        assert folds[page.host] == {fold}, "folds do not depend on the order of the pages"
+
+
+def test_a_dataset_has_a_row_a_line() -> None:
+    data = make_dataset(items(hosts=2, pages=2), Kind.TEXT)
+    n = sum(map(len, data.lines))
+    assert data.share.shape == data.weight.shape == data.words.shape == data.page_of.shape == (n,)
+    assert (data.weight > 0).all()
+    assert np.isfinite(data.weight).all()
+    assert (data.labels == (data.share >= 0.5)).all()
+    assert data.labels.sum() == 8 * 4
+
+
+def test_silver_golds_weigh_less() -> None:
+    from dataclasses import replace
+
+    plain = items(hosts=2, pages=1)
+    silver = [replace(page, silver=True) for page in plain]
+    assert make_dataset(silver, Kind.TEXT).weight.sum() < make_dataset(plain, Kind.TEXT).weight.sum()
+
+
+@pytest.mark.parametrize(
+    ("pages", "message"),
+    [
+        ([], "no labelled pages"),
+        (items(hosts=1), "at least two hosts"),
+        (items(all_junk=True), "same label"),
+        (items(hosts=2, pages=1), "too few"),
+        ([LabelledPage(Page("", Kind.TEXT), "x", f"h{i}") for i in range(4)], "no labelled text page"),
+    ],
+    ids=["none", "one host", "all junk", "too few lines", "empty pages"],
+)
+def test_pages_that_are_not_enough_are_refused(pages: list[LabelledPage], message: str) -> None:
+    with pytest.raises(BadLabels, match=message):
+        train(pages)
