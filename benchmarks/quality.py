@@ -49,7 +49,9 @@ def html_peers() -> dict[str, Extract]:
         tree = lxml_html.fromstring(fragment) if fragment.strip() else None
         return "" if tree is None else "\n".join(text.strip() for text in tree.itertext() if text.strip())
 
-    stoplists = frozenset(word for name in ("English", "German", "French", "Spanish") for word in justext.get_stoplist(name))
+    stoplists = frozenset(
+        word for name in ("English", "German", "French", "Spanish") for word in justext.get_stoplist(name)
+    )
 
     def jus(html: str) -> str:
         return "\n".join(p.text for p in justext.justext(html.encode(), stoplists) if not p.is_boilerplate)
@@ -75,12 +77,14 @@ def html_peers() -> dict[str, Extract]:
     }
 
 
-_C4_BAD = re.compile(r"lorem ipsum|\{|javascript|terms of use|privacy policy|cookie policy|uses cookies|use of cookies", re.I)
-_END = tuple(".!?\"”。！？")
+_C4_BAD = re.compile(
+    r"lorem ipsum|\{|javascript|terms of use|privacy policy|cookie policy|uses cookies|use of cookies", re.I
+)
+_END = tuple('.!?"”。！？')
 
 
 def c4_rules(text: str) -> str:
-    """C4's line rules (Raffel et al. 2020): an end mark, at least five words (three in mT5), none of its bad phrases."""
+    """C4's line rules (Raffel et al. 2020): an end mark, at least five words, none of its bad phrases."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(x for x in lines if x.endswith(_END) and len(words_of(x)) >= 5 and not _C4_BAD.search(x))
 
@@ -90,7 +94,7 @@ _REFINED_WORDS = re.compile(r"sign-in|sign in|read more\.*$|items in cart|^home$
 
 
 def refinedweb_rules(text: str) -> str:
-    """RefinedWeb's line rules (Penedo et al. 2023, table G): upper-case, numeric, counter, one-word and phrase lines go."""
+    """RefinedWeb's line rules (Penedo et al. 2023): upper-case, numeric, counter, one-word and phrase lines go."""
     kept = []
     for line in map(str.strip, text.splitlines()):
         letters = [char for char in line if char.isalpha()]
@@ -127,7 +131,10 @@ def run_peers(items: Sequence[LabelledPage], peers: dict[str, Extract], report: 
 
 def table(report: Report, by: Iterable[str]) -> str:
     """A report as Markdown: overall, then a table for each grouping."""
-    out = ["| | pages | word F1 (95 %) | precision | recall | shingle F1 | empty | CPU ms/page |", "|---|---|---|---|---|---|---|---|"]
+    out = [
+        "| | pages | word F1 (95 %) | precision | recall | shingle F1 | empty | CPU ms/page |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name, s in report.summaries.items():
         ms = f"{1000 * report.seconds[name] / max(s.pages, 1):.1f}" if name in report.seconds else ""
         out.append(
@@ -136,7 +143,11 @@ def table(report: Report, by: Iterable[str]) -> str:
         )
     for name in by:
         groups = report.grouped(name)
-        out += ["", f"| word F1 by {name} | pages | " + " | ".join(report.scores) + " |", "|---|" + "---|" * (1 + len(report.scores))]
+        out += [
+            "",
+            f"| word F1 by {name} | pages | " + " | ".join(report.scores) + " |",
+            "|---|" + "---|" * (1 + len(report.scores)),
+        ]
         for group, row in groups.items():
             cells = " | ".join(f"{row[peer].f1:.4f}" if peer in row else "" for peer in report.scores)
             out.append(f"| {group} | {max(s.pages for s in row.values())} | {cells} |")
@@ -185,7 +196,12 @@ def folds(paths: tuple[str, ...], on: str, kind: str, peers: bool, seed: int, as
     _, probabilities = fit_head(data, seed=seed, progress=say)
     calibrated = cross_calibrated(data, probabilities)
     names = sorted(set(data.rendering))
-    report = Report({"cleaner (5-fold)": [s for s in score_lines(data, calibrated) if s.groups.get("dataset") == on]}, {}, 1000, seed)
+    report = Report(
+        {"cleaner (5-fold)": [s for s in score_lines(data, calibrated) if s.groups.get("dataset") == on]},
+        {},
+        1000,
+        seed,
+    )
     if kind == "text":
         click.echo("| rendering | pages | word F1 | articles |\n|---|---|---|---|")
         for name in names:

@@ -19,11 +19,11 @@ import numpy as np
 from selectolax.lexbor import LexborHTMLParser
 
 from cleaner.decision import decide
+from cleaner.features import Columns, compute
 from cleaner.labelled import as_text, read_labelled
 from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner
 from cleaner.segmentation import segment
-from cleaner.tokens import tokenize
 
 
 def each(pages: list[str], run: Callable[[str], object]) -> np.ndarray:
@@ -52,12 +52,14 @@ def stages(cleaner: Cleaner, pages: list[Page]) -> dict[str, float]:
         lines = [page for page in map(segment, pages[low : low + 32]) if len(page)]
         t1 = time.process_time()
         head = cleaner.model.head(lines[0].kind)
-        matrix = head.matrix(lines)
+        columns = Columns(lines, head.weights)
+        matrix = compute(columns, head.features)
         t2 = time.process_time()
         scores = np.split(head.predict(matrix), np.cumsum([len(page) for page in lines])[:-1])
         t3 = time.process_time()
-        for page, p in zip(lines, scores, strict=True):
-            decide(p, tokenize(page.texts).words)
+        bounds = np.cumsum([len(page) for page in lines])[:-1]
+        for p, words in zip(scores, np.split(columns.tokens.words, bounds), strict=True):
+            decide(p, words)
         t4 = time.process_time()
         for name, value in zip(spent, (t1 - t0, t2 - t1, t3 - t2, t4 - t3), strict=True):
             spent[name] += value
@@ -82,7 +84,12 @@ def main(paths: tuple[str, ...], pages: int, cold: bool) -> None:
     text = batched(cleaner, [as_text(item).page for item in items])
     theirs = 1000 * each(html, trafilatura.extract).mean()
     parse = 1000 * each(html, LexborHTMLParser).mean()
-    rows = [("cleaner, HTML, batch", ours), ("cleaner, text, batch", text), ("trafilatura", theirs), ("lexbor parse", parse)]
+    rows = [
+        ("cleaner, HTML, batch", ours),
+        ("cleaner, text, batch", text),
+        ("trafilatura", theirs),
+        ("lexbor parse", parse),
+    ]
     try:
         from resiliparse.extract.html2text import extract_plain_text
 

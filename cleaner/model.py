@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaner.errors import BadModel
-from cleaner.features import FEATURES, HashedWeights, feature_matrix
+from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS
 from cleaner.page import Floats, Kind, Lines
 
@@ -69,9 +69,10 @@ class Head:
     structure: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
     wording: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
 
-    def matrix(self, pages: Sequence[Lines]) -> npt.NDArray[np.float32]:
-        """The features that this head wants, for the lines of a batch of pages of its kind."""
-        return feature_matrix(pages, self.features, self.weights)
+    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """The probability and the number of words of each line of a batch of pages of this head's kind."""
+        columns = Columns(pages, self.weights)
+        return self.predict(compute(columns, self.features)), columns.tokens.words
 
     @property
     def weights(self) -> HashedWeights:

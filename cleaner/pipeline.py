@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from cleaner.decision import BETA, Favor, decide
 from cleaner.decoding import decode
@@ -16,12 +17,12 @@ from cleaner.errors import BadInput, PageTooLarge
 from cleaner.model import Model, shipped_model
 from cleaner.page import CleanedPage, Floats, Kind, Line, Lines, Page
 from cleaner.segmentation import detect_kind, segment
-from cleaner.tokens import tokenize
 
 __all__ = ["Cleaner", "clean", "explain", "make_page", "predict"]
 
 KindName = Literal["auto", "html", "text"]
 Source = str | bytes | Page
+Words = npt.NDArray[np.int64]
 
 MAX_CHARS = 32_000_000  # the working memory is about 60 bytes a character
 # Prediction over many pages at once costs a fifth of one page at a time; more than this gains nothing.
@@ -46,18 +47,17 @@ def make_page(source: Source, *, url: str | None = None, kind: KindName = "auto"
     return Page(content, chosen, url, None, encoding, replaced, markdown and chosen is Kind.TEXT)
 
 
-def predict(model: Model, batch: Sequence[Lines]) -> list[Floats]:
-    """The probabilities of the lines of each page of a batch; the pages may be of both kinds."""
-    out: list[Floats] = [np.zeros(len(lines), dtype=np.float32) for lines in batch]
+def predict(model: Model, batch: Sequence[Lines]) -> list[tuple[Floats, Words]]:
+    """The probability and word count of each line, for each page of a batch; the pages may be of both kinds."""
+    out: list[tuple[Floats, Words]] = [(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))] * len(batch)
     for kind in Kind:
         chosen = [i for i, lines in enumerate(batch) if lines.kind is kind and len(lines)]
         if not chosen:
             continue
-        head = model.head(kind)
-        scores = head.predict(head.matrix([batch[i] for i in chosen]))
-        ends = np.cumsum([len(batch[i]) for i in chosen])
-        for i, part in zip(chosen, np.split(scores, ends[:-1]), strict=True):
-            out[i] = part
+        scores, words = model.head(kind).judge([batch[i] for i in chosen])
+        ends = np.cumsum([len(batch[i]) for i in chosen])[:-1]
+        for i, p, w in zip(chosen, np.split(scores, ends), np.split(words, ends), strict=True):
+            out[i] = (p, w)
     return out
 
 
@@ -131,8 +131,7 @@ class Cleaner:
     def _clean_batch(self, pages: Sequence[Page]) -> list[CleanedPage]:
         segmented = [segment(page, links=self.links) for page in pages]
         cleaned = []
-        for page, lines, probabilities in zip(pages, segmented, predict(self.model, segmented), strict=True):
-            words = tokenize(lines.texts).words
+        for page, lines, (probabilities, words) in zip(pages, segmented, predict(self.model, segmented), strict=True):
             kept, confidence = decide(probabilities, words, self.favor)
             cleaned.append(CleanedPage(page, confidence, lines, probabilities, kept))
         return cleaned

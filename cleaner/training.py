@@ -460,6 +460,6 @@ def train(
 
 def _predict_all(model: Model, data: Dataset) -> list[Floats]:
     out: list[Floats] = []
-    for low in range(0, len(data.lines), 32):
-        out += predict(model, data.lines[low : low + 32])
+    for low in range(0, len(data.lines), BATCH_PAGES):
+        out += [probabilities for probabilities, _ in predict(model, data.lines[low : low + BATCH_PAGES])]
     return out

@@ -68,7 +68,9 @@ def test_junk_is_dropped(case: dict[str, Any], cleaner: Cleaner) -> None:
 
 @shipped
 @pytest.mark.parametrize("case", CASES["known_failures"], ids=called)
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="known; when it passes, move the case to where it belongs")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="known; when it passes, move the case to where it belongs"
+)
 def test_known_failures_still_fail(case: dict[str, Any], cleaner: Cleaner) -> None:
     judge(case, cleaner)
 

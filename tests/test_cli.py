@@ -183,6 +183,24 @@ def test_check_names_file_and_exits_with_1(tmp_path: Path) -> None:
     assert run("check", tmp_path).returncode == 0
 
 
+def test_train_then_evaluate_then_clean_with_the_new_model(tmp_path: Path, model: str) -> None:
+    rows = [{"html": story(n), "gold": main_text(n), "host": f"h{n % 4}.example"} for n in range(60)]
+    (tmp_path / "labelled.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data, mine = tmp_path / "labelled.jsonl", tmp_path / "my.model"
+    done = run("train", data, "-o", mine, "--model", model, "--json", timeout=120)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["html"]["before"]["f1"] == 1 and report["html"]["after"]["pages"] == 60
+    done = run(
+        "evaluate", data, "--model", mine, "--json", "--no-peers", "--bootstrap", "10", "--plot", tmp_path / "f.png"
+    )
+    assert json.loads(done.stdout), done.stderr
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    assert run("clean", "--model", mine, "--format", "json", stdin=story(99).encode()).returncode == 0
+    again = run("train", tmp_path / "labelled.jsonl", "-o", tmp_path / "no" / "my.model", "--model", model)
+    assert again.returncode == 1 and b"create it first" in again.stderr
+
+
 # Many pages
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cleaner.evaluation import PageScore, Report, evaluate, rank_correlation, score_page, summarize, word_scores, words_of
+from cleaner.evaluation import (
+    PageScore,
+    Report,
+    evaluate,
+    rank_correlation,
+    score_page,
+    summarize,
+    word_scores,
+    words_of,
+)
 from cleaner.labelled import LabelledPage
 from cleaner.model import Model
 from cleaner.page import Kind, Page
@@ -85,7 +94,9 @@ def test_groups_of_a_page() -> None:
 # -- means --------------------------------------------------------------------------------------------------------
 
 
-def score(f1: float, host: str = "h", precision: float | None = 1, recall: float | None = 1, **more: float) -> PageScore:
+def score(
+    f1: float, host: str = "h", precision: float | None = 1, recall: float | None = 1, **more: float
+) -> PageScore:
     return PageScore("p", host, {"site": host, "kind": "text"}, f1, f1, f1, precision, recall, **more)
 
 
@@ -111,7 +122,9 @@ def test_the_interval_is_seeded_and_drawn_over_hosts() -> None:
     # The same pages as ten hosts of two equal pages: hosts vary as before, though there are twice the pages.
     alike = [score((i % 10) / 10, host=f"h{i % 10}") for i in range(20)]
     single = [score(i / 10, host=f"h{i}") for i in range(10)]
-    assert (summarize(alike).low, summarize(alike).high) == pytest.approx((summarize(single).low, summarize(single).high))
+    assert (summarize(alike).low, summarize(alike).high) == pytest.approx(
+        (summarize(single).low, summarize(single).high)
+    )
 
 
 def test_nothing_to_summarize() -> None:
@@ -156,7 +169,9 @@ def test_report_groups_and_correlation() -> None:
 
 STORY = (
     "<html><body><nav><a href=/>Home</a></nav><article>"
-    + "".join(f"<p>Sentence {i} tells of the ferry, which left the harbour an hour late because of fog.</p>" for i in range(6))
+    + "".join(
+        f"<p>Sentence {i} tells of the ferry, which left the harbour an hour late because of fog.</p>" for i in range(6)
+    )
     + "</article></body></html>"
 )
 

@@ -69,14 +69,17 @@ def test_feature_names_serve_their_kind() -> None:
 
 PIECES = st.sampled_from(
     [
-        PROSE, "Home", "Advertisement", "Read more:", "12", "©", "—", "中文句子，很长的一句话。", "يقول: «نعم».", "😀 😀",
-        "NEWS | SPORT | WEATHER", "By Ann Lee, 3 May 2024", "\u200b", "ภาษาไทย", "Share this story", "a" * 400, "0",
+        PROSE, "Home", "Advertisement", "Read more:", "12", "©", "—", "中文句子，很长的一句话。", "يقول: «نعم».",
+        "😀 😀", "NEWS | SPORT | WEATHER", "By Ann Lee, 3 May 2024", "\u200b", "ภาษาไทย", "Share this story",
+        "a" * 400, "0",
     ]
 )  # fmt: skip
 TEXTS = st.lists(st.tuples(PIECES, st.sampled_from(["\n", "\n\n", "\n- ", "\n# "])), max_size=25).map(
     lambda rows: "".join(piece + end for piece, end in rows)
 )
-TAGS = st.sampled_from(["p", "div class='content main'", "li", "nav", "td", "h2", "section id=ad-1", "a href=x", "b", "br"])
+TAGS = st.sampled_from(
+    ["p", "div class='content main'", "li", "nav", "td", "h2", "section id=ad-1", "a href=x", "b", "br"]
+)
 PAGES = st.lists(st.tuples(TAGS, PIECES, st.booleans()), max_size=25).map(
     lambda rows: "".join(f"<{tag}>{piece}" + (f"</{tag.split()[0]}>" if close else "") for tag, piece, close in rows)
 )

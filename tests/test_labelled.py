@@ -45,15 +45,26 @@ def labels(lines: list[str], gold: str) -> list[int]:
         ([FIRST[:40], FIRST[40:] + " " + SECOND, THIRD], [1, 1, 1]),  # other lines than the gold's
         ([f"{FIRST} {SECOND} {THIRD}"], [1]),
         (GOLD.replace(",", "").upper().split("\n"), [1, 1, 1]),  # only words count
-        (["The fog", "of the day", "Home", "said", "The captain", FIRST, "the", SECOND, THIRD], [0, 0, 0, 0, 0, 1, 0, 1, 1]),
+        (
+            ["The fog", "of the day", "Home", "said", "The captain", FIRST, "the", SECOND, THIRD],
+            [0, 0, 0, 0, 0, 1, 0, 1, 1],
+        ),
         (["", "—", FIRST, "***"], [0, 0, 1, 0]),
         (["Read more: the captain said nothing at all to our reporter", FIRST, SECOND, THIRD], [0, 1, 1, 1]),
     ],
     ids=[
-        "as it is", "junk between", "teaser below", "teaser above", "cut otherwise", "one line", "case and marks",
-        "short junk with words of the gold", "no words", "a run of three in junk",
+        "as it is",
+        "junk between",
+        "teaser below",
+        "teaser above",
+        "cut otherwise",
+        "one line",
+        "case and marks",
+        "short junk with words of the gold",
+        "no words",
+        "a run of three in junk",
     ],
-)  # fmt: skip
+)
 def test_labels(lines: list[str], expected: list[int]) -> None:
     assert labels(lines, GOLD) == expected
 
@@ -172,11 +183,25 @@ def test_read_json_lines(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "row",
-    ["{", "[]", "3", "null", '"x"', '{"gold": "x"}', '{"html": "x"}', '{"text": 3, "gold": "x"}', '{"text": "x", "gold": null}',
-     '{"text": "x", "gold": ["x"]}', '{"text": "x", "gold": "x", "lang": ["en"]}', '{"text": "x", "gold": "x", "url": 3}',
-     "[" * 100_000, "NaN", "\x00"],
+    [
+        "{",
+        "[]",
+        "3",
+        "null",
+        '"x"',
+        '{"gold": "x"}',
+        '{"html": "x"}',
+        '{"text": 3, "gold": "x"}',
+        '{"text": "x", "gold": null}',
+        '{"text": "x", "gold": ["x"]}',
+        '{"text": "x", "gold": "x", "lang": ["en"]}',
+        '{"text": "x", "gold": "x", "url": 3}',
+        "[" * 100_000,
+        "NaN",
+        "\x00",
+    ],
     ids=lambda row: row[:30],
-)  # fmt: skip
+)
 def test_a_bad_row_is_named_with_file_and_line(tmp_path: Path, row: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(rows(ROW) + "\n" + row + "\n")
@@ -247,15 +272,21 @@ def read_labelled_from(*values: Any) -> list[Any]:
         ({"s/e.html": "<p></p>", "s/e.gold.txt": FIRST}, [("s/e.html", None, "no text")]),
         ({"s/e.txt": "\n \n", "s/e.gold.txt": FIRST}, [("s/e.txt", None, "no text")]),
         ({"s/e.txt": FIRST, "s/e.gold.txt": " \n"}, [("s/e.gold.txt", None, "gold is empty")]),
-        ({"s/g.txt": f"{FIRST}\n{THIRD}", "s/g.gold.txt": f"{FIRST}\n\n{SECOND}\n{THIRD}"}, [("s/g.gold.txt", 3, "not found")]),
-        ({"s/o.txt": f"{FIRST}\n{SECOND}", "s/o.gold.txt": f"{SECOND}\n{FIRST}"}, [("s/o.gold.txt", None, "not found")]),
+        (
+            {"s/g.txt": f"{FIRST}\n{THIRD}", "s/g.gold.txt": f"{FIRST}\n\n{SECOND}\n{THIRD}"},
+            [("s/g.gold.txt", 3, "not found")],
+        ),
+        (
+            {"s/o.txt": f"{FIRST}\n{SECOND}", "s/o.gold.txt": f"{SECOND}\n{FIRST}"},
+            [("s/o.gold.txt", None, "not found")],
+        ),
         (
             {"s/a.txt": FIRST, "s/a.gold.txt": FIRST, "t/b.txt": FIRST + "\n", "t/b.gold.txt": FIRST},
             [("t/b.txt", None, "the same page as")],
         ),
     ],
     ids=["no gold", "no page", "empty page", "blank page", "empty gold", "not on its page", "order", "twice"],
-)  # fmt: skip
+)
 def test_each_fault_is_found_where_it_is(
     tmp_path: Path, files: dict[str, str], expected: list[tuple[str, int | None, str]]
 ) -> None:

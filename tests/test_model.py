@@ -265,7 +265,9 @@ def test_arrays_altered_by_someone_who_mends_the_checksum(data: st.DataObject) -
         filled = sorted(name for name, (_, length) in entry["arrays"].items() if length)
         offset, length = entry["arrays"][data.draw(st.sampled_from(filled))]
         at = offset + 4 * data.draw(st.integers(0, length - 1))
-        odd = st.sampled_from([0, 1, 31, 32, 33, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FC00000, 0x3F800000])
+        odd = st.sampled_from(
+            [0, 1, 31, 32, 33, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FC00000, 0x3F800000]
+        )
         body[at : at + 4] = struct.pack("<I", data.draw(st.one_of(odd, st.integers(0, 2**32 - 1))))
     refused_or_works(join(header, body))
 
@@ -281,14 +283,52 @@ def alter(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-ODD = [None, True, False, -1, 0, 2, 2**31, 2**63, 2**200, 1.0, 0.5, float("nan"), float("inf"), "", "1", [], {}, [[]], "\ud800"]
+ODD = [
+    None,
+    True,
+    False,
+    -1,
+    0,
+    2,
+    2**31,
+    2**63,
+    2**200,
+    1.0,
+    0.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "1",
+    [],
+    {},
+    [[]],
+    "\ud800",
+]
 PLACES = [
-    "version", "body", "heads", "about", "heads/html", "heads/other", "heads/html/features", "heads/html/base",
-    "heads/html/arrays", "heads/html/arrays/tree", "heads/html/arrays/tree/0", "heads/html/arrays/tree/1",
-    "heads/html/arrays/mask/0", "heads/html/arrays/mask/1", "heads/html/arrays/value/1", "heads/html/arrays/feature/1",
-    "heads/html/arrays/leaf/0", "heads/html/arrays/knot_in/1", "heads/html/arrays/knot_out/0",
-    "heads/html/arrays/wording/0", "heads/html/arrays/wording/1", "heads/html/features/0", "about/made_by",
-]  # fmt: skip
+    "version",
+    "body",
+    "heads",
+    "about",
+    "heads/html",
+    "heads/other",
+    "heads/html/features",
+    "heads/html/base",
+    "heads/html/arrays",
+    "heads/html/arrays/tree",
+    "heads/html/arrays/tree/0",
+    "heads/html/arrays/tree/1",
+    "heads/html/arrays/mask/0",
+    "heads/html/arrays/mask/1",
+    "heads/html/arrays/value/1",
+    "heads/html/arrays/feature/1",
+    "heads/html/arrays/leaf/0",
+    "heads/html/arrays/knot_in/1",
+    "heads/html/arrays/knot_out/0",
+    "heads/html/arrays/wording/0",
+    "heads/html/arrays/wording/1",
+    "heads/html/features/0",
+    "about/made_by",
+]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -302,18 +342,40 @@ def test_a_header_with_odd_values_is_refused_or_harmless(place: str) -> None:
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("version", 2), ("version", 0), ("version", True), ("version", 1.0), ("version", "1"), ("version", [["x"] * 9] * 9),
-        ("heads", []), ("heads/html", None), ("heads/other", {}), ("heads/html/base", True), ("heads/html/base", float("nan")),
-        ("heads/html/base", "0"), ("heads/html/features", []), ("heads/html/features", ["words"] * 10_001),
-        ("heads/html/features", "words"), ("heads/html/features/0", 3), ("heads/html/features/0", "no such feature"),
+        ("version", 2),
+        ("version", 0),
+        ("version", True),
+        ("version", 1.0),
+        ("version", "1"),
+        ("version", [["x"] * 9] * 9),
+        ("heads", []),
+        ("heads/html", None),
+        ("heads/other", {}),
+        ("heads/html/base", True),
+        ("heads/html/base", float("nan")),
+        ("heads/html/base", "0"),
+        ("heads/html/features", []),
+        ("heads/html/features", ["words"] * 10_001),
+        ("heads/html/features", "words"),
+        ("heads/html/features/0", 3),
+        ("heads/html/features/0", "no such feature"),
         ("heads/html/features/0", "blank above"),  # a feature of text pages only
         ("heads/html/features/0", "x" * 100_000),
-        ("heads/html/arrays/tree", [0, 2**40]), ("heads/html/arrays/tree", [2**62, 4]), ("heads/html/arrays/tree", [-4, 4]),
-        ("heads/html/arrays/tree", [0, -1]), ("heads/html/arrays/tree", [0.0, 4]), ("heads/html/arrays/tree", [False, 4]),
-        ("heads/html/arrays/tree", [0]), ("heads/html/arrays/tree", [0, 4, 4]), ("heads/html/arrays/tree", [0, 0]),
-        ("heads/html/arrays/mask", [1, 1]), ("heads/html/arrays", {}), ("about", []), ("about", None),
+        ("heads/html/arrays/tree", [0, 2**40]),
+        ("heads/html/arrays/tree", [2**62, 4]),
+        ("heads/html/arrays/tree", [-4, 4]),
+        ("heads/html/arrays/tree", [0, -1]),
+        ("heads/html/arrays/tree", [0.0, 4]),
+        ("heads/html/arrays/tree", [False, 4]),
+        ("heads/html/arrays/tree", [0]),
+        ("heads/html/arrays/tree", [0, 4, 4]),
+        ("heads/html/arrays/tree", [0, 0]),
+        ("heads/html/arrays/mask", [1, 1]),
+        ("heads/html/arrays", {}),
+        ("about", []),
+        ("about", None),
     ],
-)  # fmt: skip
+)
 def test_a_header_that_means_something_else_is_refused(place: str, value: Any) -> None:
     header, body = parts()
     alter(place, value)(header)
@@ -323,12 +385,25 @@ def test_a_header_that_means_something_else_is_refused(place: str, value: Any) -
 @pytest.mark.parametrize(
     "header",
     [
-        b"", b"null", b"[]", b"1", b'"x"', b"{", b"{}", b"\xff\xfe", b"\x00" * 50, b"[" * 200_000, b'{"a":' * 100_000,
-        b'{"version":' + b"[" * 900 + b"]" * 900 + b"}", b'{"version":' + b"9" * 5000 + b"}",
-        b'{"version":' + b"9" * 4000 + b"}", b'{"version":1e999}', b'{"version":"' + b"x" * 500_000 + b'"}',
+        b"",
+        b"null",
+        b"[]",
+        b"1",
+        b'"x"',
+        b"{",
+        b"{}",
+        b"\xff\xfe",
+        b"\x00" * 50,
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'{"version":' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"version":' + b"9" * 5000 + b"}",
+        b'{"version":' + b"9" * 4000 + b"}",
+        b'{"version":1e999}',
+        b'{"version":"' + b"x" * 500_000 + b'"}',
     ],
     ids=lambda header: f"{header[:16]!r} {len(header)}",
-)  # fmt: skip
+)
 def test_a_header_that_is_no_header_is_refused(header: bytes) -> None:
     assert refused_or_works(join(header, b""))
 
@@ -379,7 +454,9 @@ def test_word_weights_are_of_all_buckets_or_none(name: str) -> None:
         assert refused_or_works(content(np.where(np.arange(BUCKETS) == 7, odd, 0.0)))
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 1000, b"\x80\x04\x95", b"PK\x03\x04", b"<html>", b"cleaner\n" + GOOD[8:]])
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 1000, b"\x80\x04\x95", b"PK\x03\x04", b"<html>", b"cleaner\n" + GOOD[8:]]
+)
 def test_what_is_not_a_model_is_refused(content: bytes) -> None:
     with pytest.raises(BadModel, match="not a model file"):
         Model.from_bytes(content)

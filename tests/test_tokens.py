@@ -59,7 +59,9 @@ def words_of(tokens: Tokens, line: int) -> list[int]:
 
 # Letters of many scripts, marks, and what is awkward: astral planes, surrogates, combining marks, İ.
 CHARS = st.one_of(
-    st.sampled_from("aAbBzß09_ .,;|»\"'(-:\t\n\u00a0é́İıǅⅣ²中文。ひカｶ々กำลາမ္ខ្មאבعرب؟हिन्दी한글𠀀😀𝒜\ud800\udc00\u200b©★"),
+    st.sampled_from(
+        "aAbBzß09_ .,;|»\"'(-:\t\n\u00a0é́İıǅⅣ²中文。ひカｶ々กำลາမ္ខ្មאבعرب؟हिन्दी한글𠀀😀𝒜\ud800\udc00\u200b©★"
+    ),
     st.characters(exclude_characters="Σ"),  # its lower case depends on its neighbours; it has a test of its own
 )
 LINES = st.lists(st.text(CHARS, max_size=25), max_size=8)
@@ -75,7 +77,9 @@ def test_words_are_those_of_the_definition(lines: list[str]) -> None:
     flat = [word for row in expected for word in row]
     assert tokens.length.tolist() == [len(word) for word in flat]
     # Equal words have equal hashes and different words different ones.
-    assert len(set(zip(flat, tokens.hashes.tolist(), strict=True))) == len(set(flat)) == len(set(tokens.hashes.tolist()))
+    assert (
+        len(set(zip(flat, tokens.hashes.tolist(), strict=True))) == len(set(flat)) == len(set(tokens.hashes.tolist()))
+    )
 
 
 @given(LINES)
@@ -110,7 +114,9 @@ def test_flags_of_words(lines: list[str]) -> None:
 def test_a_line_hashes_the_same_wherever_it_stands(above: list[str], lines: list[str]) -> None:
     alone, after = tokenize(lines), tokenize([*above, *lines])
     for template in (False, True):
-        assert alone.line_hashes(template=template).tolist() == after.line_hashes(template=template)[len(above) :].tolist()
+        assert (
+            alone.line_hashes(template=template).tolist() == after.line_hashes(template=template)[len(above) :].tolist()
+        )
     assert alone.hashes.tolist() == after.hashes[after.first[len(above)] :].tolist()
 
 

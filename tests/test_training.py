@@ -14,7 +14,14 @@ from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner
 from cleaner.training import Training, make_dataset, train
 
-JUNK = ("Home", "Advertisement", "Share this story", "Recent Videos", "Sign up for our newsletter", "All rights reserved")
+JUNK = (
+    "Home",
+    "Advertisement",
+    "Share this story",
+    "Recent Videos",
+    "Sign up for our newsletter",
+    "All rights reserved",
+)
 
 
 def item(number: int, host: str, kind: Kind, *, all_junk: bool = False) -> LabelledPage:
@@ -34,7 +41,10 @@ def item(number: int, host: str, kind: Kind, *, all_junk: bool = False) -> Label
 
 def items(kinds: tuple[Kind, ...] = (Kind.TEXT,), hosts: int = 3, pages: int = 6, **more: bool) -> list[LabelledPage]:
     return [
-        item(100 * h + i, f"host{h}.example", kind, **more) for h in range(hosts) for i in range(pages) for kind in kinds
+        item(100 * h + i, f"host{h}.example", kind, **more)
+        for h in range(hosts)
+        for i in range(pages)
+        for kind in kinds
     ]
 
 
@@ -87,7 +97,9 @@ def test_the_report_compares_before_and_after(text_training: Training) -> None:
     assert "before" not in text_training.summaries()["text"]
 
 
-def test_a_saved_model_of_real_pages_serves_both_kinds(small_training: Training, small_items: list[LabelledPage]) -> None:
+def test_a_saved_model_of_real_pages_serves_both_kinds(
+    small_training: Training, small_items: list[LabelledPage]
+) -> None:
     model = Model.from_bytes(small_training.model.to_bytes())
     assert set(model.heads) == set(Kind)
     cleaner = Cleaner(model)

@@ -37,12 +37,19 @@ def train(
       cleaner train fixtures/ -o my.model
       cleaner train fixtures/ more-pages.jsonl.gz -o my.model --json
     """
+    from cleaner.errors import BadModel
     from cleaner.model import Model, shipped_model
     from cleaner.training import train as train_on
 
     _check_writable(output)
     items = _labelled(paths, kind)
-    present = Model.load(model) if model else shipped_model()
+    try:
+        present = Model.load(model) if model else shipped_model()
+    except BadModel as error:
+        if model:
+            raise
+        present = None
+        say(f"nothing to compare with: {error}")
     progress = Progress(quiet)
     training = train_on(items, seed=seed, compare_with=present, progress=progress.note)
     progress.clear()
@@ -86,9 +93,9 @@ def evaluate(
     cleaner = Cleaner(model, favor)
     report = evaluate_on(items, cleaner, peers=peers, bootstrap=bootstrap, seed=seed, progress=progress.note)
     progress.clear()
+    click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if as_json else report.as_text())
     if plot:
         _written(plot, report.plot)
-    click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if as_json else report.as_text())
 
 
 @click.command()

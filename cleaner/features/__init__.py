@@ -25,7 +25,7 @@ from cleaner.features.hashed import HashedWeights
 from cleaner.lexicon import CUES
 from cleaner.page import Kind, Lines
 
-__all__ = ["FEATURES", "Columns", "Feature", "HashedWeights", "feature_matrix", "feature_names"]
+__all__ = ["FEATURES", "Columns", "Feature", "HashedWeights", "compute", "feature_matrix", "feature_names"]
 
 BOTH = (Kind.HTML, Kind.TEXT)
 HTML = (Kind.HTML,)
@@ -328,11 +328,15 @@ def feature_matrix(
     ``weights`` are needed by the features that are learnt from words. Raises `KeyError` for a name that is not in
     the table. A batch without lines gives a matrix without rows.
     """
-    features = [FEATURES[name] for name in names]
     filled = [page for page in pages if len(page)]
     if not filled:
         return np.zeros((0, len(names)), dtype=np.float32)
-    columns = Columns(filled, weights)
+    return compute(Columns(filled, weights), names)
+
+
+def compute(columns: Columns, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """The features ``names`` of every line of a batch: shape (lines, features). Raises `KeyError` as above."""
+    features = [FEATURES[name] for name in names]
     matrix = np.empty((len(names), columns.n), dtype=np.float32)
     for row, feature in zip(matrix, features, strict=True):
         row[:] = feature.compute(columns)
