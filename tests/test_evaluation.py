@@ -51,6 +51,7 @@ def test_words(text: str, words: list[str]) -> None:
         ("a b c d", "a b", 2 / 3, 0.5, 1),
         ("a", "a b c d", 0.4, 1, 0.25),
         ("a a a", "a", 0.5, 1 / 3, 1),  # multisets: one of the three is right
+        ("a a b", "a a c", 2 / 3, 2 / 3, 2 / 3),
         ("b a", "a b", 1, 1, 1),  # order does not matter
         ("x y", "a b", 0, 0, 0),
         ("", "a b", 0, 0, 0),
