@@ -29,7 +29,7 @@ Flags = npt.NDArray[np.bool_]
 # Each character has one class.
 OTHER, LOWER, UPPER, DIGIT, LETTER, LONE = range(6)  # LETTER: no case; LONE: a word of its own
 SPACE, END, COMMA, BAR, QUOTE, BRACKET, SYMBOL, MARK, COLON = range(6, 15)
-# END ends a sentence, COMMA parts one, BAR parts the items of a menu or breadcrumb, SYMBOL is © ★ or emoji, MARK the rest
+# END ends a sentence, COMMA parts one, BAR parts the items of a menu, SYMBOL is © ★ or emoji, MARK is all the rest
 _CLASSES = 16
 
 _END = ".!?…。！？｡؟۔।॥։።၊။"

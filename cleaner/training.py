@@ -410,9 +410,8 @@ class Training:
             after, before = row["after"], row.get("before")
             shown = f"{before.f1:.4f} ({before.low:.3f}-{before.high:.3f})" if before else "-"
             change = f"{after.f1 - before.f1:+.4f}" if before else ""
-            lines.append(
-                f"{kind:6} {after.pages:5}  {shown:<22} {after.f1:.4f} ({after.low:.3f}-{after.high:.3f}){'':12} {change:>7}"
-            )
+            now = f"{after.f1:.4f} ({after.low:.3f}-{after.high:.3f})"
+            lines.append(f"{kind:6} {after.pages:5}  {shown:<22} {now:<32} {change:>7}")
         return "\n".join(lines)
 
 
