@@ -36,7 +36,7 @@ __all__ = ["Dataset", "Training", "cross_calibrated", "fit_head", "make_dataset"
 Progress = Callable[[str], None]
 
 # What was tried and what it gave is in docs/decisions.md.
-TREES = 150
+TREES = 120
 FEW_TREES, FEW_LINES = 60, 50_000  # a small set is learnt in a minute, and more trees only learn it by heart
 PARAMETERS: dict[str, Any] = {
     "learning_rate": 0.1,
@@ -156,7 +156,7 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
         if rng.random() < 0.5:
             name = rng.choice(others)
             texts[name] = RENDERINGS[name](cut, rng)
-        if rng.random() < 0.5:
+        if rng.random() < 0.8:
             near = peers[fold[item.host]]
             donors = [(segmented[j], main[j]) for j in rng.sample(near, min(3, len(near)))]
             if rng.random() < 0.5:

@@ -68,14 +68,26 @@ CLASS_WORDS: dict[str, str] = {
     "form": r"form|input|field|search|select|filter|sort|button|btn|control",
 }
 _CLASS_PATTERNS = [re.compile(pattern) for pattern in CLASS_WORDS.values()]
+_ANY_CLASS = re.compile("|".join(f"(?:{pattern})" for pattern in CLASS_WORDS.values()))
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
 
 
 @lru_cache(maxsize=50_000)
 def _class_bits(words: str) -> int:
-    words = _CAMEL.sub("-", words[:_MAX_WORDS]).lower()
-    return sum(1 << i for i, pattern in enumerate(_CLASS_PATTERNS) if pattern.search(words))
+    bits = 0
+    for word in words[:_MAX_WORDS].split():
+        bits |= _word_bits(word)
+    return bits
+
+
+@lru_cache(maxsize=50_000)
+def _word_bits(word: str) -> int:
+    # By the word, since frameworks make few words and many combinations; most words are in no group at all.
+    word = _CAMEL.sub("-", word).lower()
+    if not _ANY_CLASS.search(word):
+        return 0
+    return sum(1 << i for i, pattern in enumerate(_CLASS_PATTERNS) if pattern.search(word))
 
 
 class Columns:

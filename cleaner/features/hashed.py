@@ -54,7 +54,12 @@ def _bucket(hashes: npt.NDArray[np.uint64], role: np.uint64) -> Ints:
 @lru_cache(maxsize=50_000)
 def _signature_hashes(tag: str, words: str) -> npt.NDArray[np.uint64]:
     parts = _LETTERS.findall(_CAMEL.sub("-", words[:_MAX_WORDS]).lower())
-    return hash_strings([tag, *parts])
+    return np.array([_word_hash(part) for part in (tag, *parts)], dtype=np.uint64)
+
+
+@lru_cache(maxsize=50_000)
+def _word_hash(word: str) -> int:
+    return int(hash_strings([word])[0])
 
 
 def _signatures(columns: Columns) -> tuple[Ints, npt.NDArray[np.uint64], Ints]:

@@ -42,6 +42,8 @@ MANY_TAGS = 20_000
 # Possessive, and only looked for before the last ``>``: so each tag is read once, however the page is written.
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)[^>]*+>")
 _CAN_NEST = 4000
+_IFRAME = re.compile(r"</?iframe\b[^>]*>", re.I)
+_SWALLOWS = re.compile(r"</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>", re.I)
 _DIGITS = re.compile(r"\d+")
 
 
@@ -121,13 +123,28 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
     With ``links`` each line also gets ``markup``, its text with Markdown links. An empty or text-free page gives no
     lines. Raises nothing on bad mark-up.
     """
-    parser = LexborHTMLParser(flatten(page.content))
+    lines = _segment(flatten(_without_open_iframes(page.content)), links)
+    if not len(lines) and _SWALLOWS.search(page.content):
+        # <title/> or <textarea> without an end takes the whole page for its text: then the tag goes instead.
+        lines = _segment(flatten(_SWALLOWS.sub(" ", page.content)), links)
+    return lines
+
+
+def _segment(html: str, links: bool) -> Lines:
+    parser = LexborHTMLParser(html)
     title, description = _head(parser)
     walk = _Walk(links)
     root = parser.root
     if root is not None:
         walk.run(root)
     return walk.lines(title, description)
+
+
+def _without_open_iframes(html: str) -> str:
+    """Drop the iframe tags of a page that leaves one open, as saved pages do: all after it would be its text."""
+    if html.count("<iframe") <= html.count("</iframe"):
+        return html
+    return _IFRAME.sub(" ", html)
 
 
 class _Walk:
@@ -268,6 +285,7 @@ class _Walk:
                     if not text.isspace():
                         if in_link:
                             link_chars += len(text.strip())
+                            link_count = link_count or 1  # a link around several blocks is in each of their lines
                         if in_bold:
                             bold_chars += len(text.strip())
                         if line_inline < 0:
@@ -401,7 +419,7 @@ class _Walk:
                 break
             node = following
         flush()
-        e_last[0] = len(texts)
+        e_last[0], e_images[0], e_controls[0] = len(texts), images, controls
 
     def join_row(self, first: int, row: int) -> None:
         """Make one line of a data row: every cell one short line, no block inside a cell."""
