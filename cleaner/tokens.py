@@ -42,10 +42,11 @@ _LONE = (
     (0x0E00, 0x0E7F), (0x0E80, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007),
     (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF66, 0xFF9F),
 )  # fmt: skip
+# Between these ranges stand the big blocks of ideographs and syllables, where there are only letters.
+_NOT_ALL_LETTERS = ((0x0000, 0x33FF), (0x4DC0, 0x4DFF), (0xA000, 0xABFF), (0xD7A4, 0xD7FF), (0xF900, 0xFFFF))
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _TOKEN_BASE = 0xC2B2AE3D27D4EB4F
 _NUMBER = np.uint64(0x165667B19E3779F9)  # the hash that stands for every word with a digit, in templates
-_MASK = (1 << 64) - 1
 
 
 @cache
@@ -57,7 +58,10 @@ def _table() -> Codes:
         "Nd": DIGIT, "Nl": LETTER, "No": DIGIT, "Zs": SPACE, "Zl": SPACE, "Zp": SPACE, "Cc": SPACE, "So": SYMBOL,
         "Co": OTHER, "Cs": OTHER, "Cn": OTHER, "Cf": OTHER,
     }  # fmt: skip
-    table = np.array([class_of.get(category(chr(i)), MARK) for i in range(0x10000)], dtype=np.uint8)
+    table = np.full(0x10000, LETTER, dtype=np.uint8)
+    rest = [i for first, last in _NOT_ALL_LETTERS for i in range(first, last + 1)]
+    table[rest] = [class_of.get(category(chr(i)), MARK) for i in rest]
+    table[0xD800:0xF900] = OTHER  # surrogates and private use: icon fonts
     table[ord("_")] = LETTER
     for first, last in _LONE:
         part = table[first : last + 1]
@@ -225,12 +229,11 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     )
 
 
-def hash_words(words: Sequence[str]) -> Hashes:
-    """The hash of each word, as `Tokens.hashes` has it; a word that is not a single token is left out."""
+def hash_words(words: Sequence[str]) -> tuple[Hashes, Flags]:
+    """The hash of each word that is a single token, as `Tokens.hashes` has it, and which of the words those are."""
     tokens = tokenize(words)
     single = tokens.words == 1
-    out: Hashes = tokens.hashes[tokens.first[:-1][single]]
-    return out
+    return tokens.hashes[tokens.first[:-1][single]], single
 
 
 def phrase_hash(phrases: Sequence[str]) -> tuple[Hashes, Ints]:

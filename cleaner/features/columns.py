@@ -68,7 +68,6 @@ CLASS_WORDS: dict[str, str] = {
     "form": r"form|input|field|search|select|filter|sort|button|btn|control",
 }
 _CLASS_PATTERNS = [re.compile(pattern) for pattern in CLASS_WORDS.values()]
-_ANY_CLASS = re.compile("|".join(f"(?:{pattern})" for pattern in CLASS_WORDS.values()))
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
 
@@ -83,10 +82,8 @@ def _class_bits(words: str) -> int:
 
 @lru_cache(maxsize=50_000)
 def _word_bits(word: str) -> int:
-    # By the word, since frameworks make few words and many combinations; most words are in no group at all.
+    # By the word, since frameworks make few words and many combinations of them.
     word = _CAMEL.sub("-", word).lower()
-    if not _ANY_CLASS.search(word):
-        return 0
     return sum(1 << i for i, pattern in enumerate(_CLASS_PATTERNS) if pattern.search(word))
 
 
@@ -307,7 +304,7 @@ class Columns:
     def _title_overlap(self, attribute: str) -> tuple[Array, Array]:
         titles = tk.tokenize([getattr(page, attribute) for page in self.pages])
         page_of_title = np.repeat(np.arange(len(self.pages)), titles.words)
-        wanted = np.unique(within_page(titles.hashes, page_of_title))
+        wanted = np.sort(within_page(titles.hashes, page_of_title))
         line_of_word = np.repeat(self.row, self.tokens.words)
         keys = within_page(self.tokens.hashes, self.page_of[line_of_word])
         if not len(wanted):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +44,8 @@ class Cues:
 
 
 def _read(folder: str, suffix: str) -> dict[str, list[str]]:
-    root = files("cleaner.lexicon") / folder
-    found = sorted((entry for entry in root.iterdir() if entry.name.endswith(suffix)), key=lambda e: e.name)
-    return {e.name.removesuffix(suffix): e.read_text(encoding="utf-8").splitlines() for e in found}
+    found = sorted((Path(__file__).parent / folder).glob(f"*{suffix}"))
+    return {file.stem: file.read_text(encoding="utf-8").splitlines() for file in found}
 
 
 @cache
@@ -58,17 +57,12 @@ def languages() -> tuple[str, ...]:
 @cache
 def stop_words() -> StopWords:
     """All stop words of all languages; read once, about 10 ms."""
-    hashes: list[Hashes] = []
-    bits: list[npt.NDArray[np.uint64]] = []
-    for i, words in enumerate(_read("stopwords", ".txt").values()):
-        found = hash_words(words)
-        hashes.append(found)
-        bits.append(np.full(len(found), 1 << i, dtype=np.uint64))
-    if not hashes:
-        return StopWords(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.uint64))
-    keys, where = np.unique(np.concatenate(hashes), return_inverse=True)
+    lists = list(_read("stopwords", ".txt").values())
+    hashes, single = hash_words([word for words in lists for word in words])
+    bits = np.repeat(np.left_shift(np.uint64(1), np.arange(len(lists), dtype=np.uint64)), [len(x) for x in lists])
+    keys, where = np.unique(hashes, return_inverse=True)
     merged = np.zeros(len(keys), dtype=np.uint64)
-    np.bitwise_or.at(merged, where, np.concatenate(bits))
+    np.bitwise_or.at(merged, where, bits[single])
     return StopWords(keys, merged)
 
 
