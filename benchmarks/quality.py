@@ -221,8 +221,11 @@ def folds(paths: tuple[str, ...], on: str, kind: str, peers: bool, seed: int, as
 @click.option("--leave-out", multiple=True, required=True, help="Data sets that are scored and never trained on.")
 @click.option("--kind", type=click.Choice(["html", "text"]), default="html", show_default=True)
 @click.option("--seed", default=0, show_default=True)
+@click.option("--quick", is_flag=True, help="Without calibration: one fit instead of six.")
 @JSON
-def holdout(paths: tuple[str, ...], leave_out: tuple[str, ...], kind: str, seed: int, as_json: str | None) -> None:
+def holdout(
+    paths: tuple[str, ...], leave_out: tuple[str, ...], kind: str, seed: int, quick: bool, as_json: str | None
+) -> None:
     """Train on all sets but some, score on those, beside trafilatura."""
     items = read_labelled(paths)
     known = [item for item in items if item.dataset not in leave_out]
@@ -231,7 +234,8 @@ def holdout(paths: tuple[str, ...], leave_out: tuple[str, ...], kind: str, seed:
     shared = sum(item.host in hosts for item in test)
     if kind == "html":
         known = [item for item in known if item.page.kind is Kind.HTML]
-    head, _ = fit_head(make_dataset(known, Kind(kind), seed=seed, progress=say), seed=seed, progress=say)
+    data = make_dataset(known, Kind(kind), seed=seed, progress=say)
+    head, _ = fit_head(data, seed=seed, calibrated=not quick, progress=say)
     cleaner = Cleaner(Model({Kind(kind): head}))
     click.echo(f"trained on {len(known)} pages; {shared} of the {len(test)} test pages are of hosts it has seen\n")
     pages = [as_text(item) for item in test] if kind == "text" else test
