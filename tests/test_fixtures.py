@@ -13,9 +13,9 @@ from cleaner.labelled import check_labelled, read_labelled
 from cleaner.page import Kind
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-DATA = "@@HASH@@"
+DATA = "a2b9aa8a3c1332ce651bb8c62533d5cba81bd9ef1084651171516c67468e8507"
 # Measured with the model that ships (which has seen these pages); see models/README.md for hosts left out.
-FLOORS = {Kind.HTML: 0.0, Kind.TEXT: 0.0}
+FLOORS = {Kind.HTML: 0.955, Kind.TEXT: 0.925}
 
 
 def data_hash() -> str:
