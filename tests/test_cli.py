@@ -277,7 +277,9 @@ def test_ctrl_c_is_one_line_and_130(tmp_path: Path, model: str) -> None:
         "--model",
         model,
     ]
-    process = subprocess.Popen(args, env=environment(), stderr=subprocess.PIPE)
+    # A shell that starts the tests in the background makes its children ignore Ctrl-C; this one must not.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = subprocess.Popen(args, env=environment(), stderr=subprocess.PIPE, **heard)
     while not (tmp_path / "o" / ".cleaner-journal.json").exists():
         assert process.poll() is None
         time.sleep(0.05)
