@@ -214,9 +214,13 @@ def _fit_linear(terms: Any, labels: npt.NDArray[np.int64], weight: npt.NDArray[n
     if labels.min() == labels.max():
         raise BadLabels("every line has the same label: both main content and junk are needed")
     model = SGDClassifier(loss="log_loss", max_iter=8, tol=None, alpha=1e-5, average=True, random_state=seed)
-    model.fit(terms, labels, sample_weight=weight / weight.mean())
+    # Averaging costs a pass over all weights for every line: buckets that never occur are left out and stay 0.
+    used = np.unique(terms.indices)
+    model.fit(terms[:, used], labels, sample_weight=weight / weight.mean())
+    weights = np.zeros(BUCKETS)
+    weights[used] = np.clip(model.coef_[0], -1000, 1000)
     # As the model file holds them, so that training and prediction see the same numbers.
-    return np.clip(model.coef_[0], -1000, 1000).astype(np.float16).astype(np.float32)
+    return weights.astype(np.float16).astype(np.float32)
 
 
 def learn_words(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> list[HashedWeights]:
