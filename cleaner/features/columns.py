@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaner import tokens as tk
-from cleaner.features.hashed import HashedWeights, structure_scores, wording_scores
+from cleaner.features.hashed import CAMEL, MAX_WORDS, HashedWeights, structure_scores, wording_scores
 from cleaner.lexicon import CUES, cues, stop_words
 from cleaner.page import Kind, Lines
 from cleaner.repetition import occurrences, ranks, within_page
@@ -68,14 +68,12 @@ CLASS_WORDS: dict[str, str] = {
     "form": r"form|input|field|search|select|filter|sort|button|btn|control",
 }
 _CLASS_PATTERNS = [re.compile(pattern) for pattern in CLASS_WORDS.values()]
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
 
 
 @lru_cache(maxsize=50_000)
 def _class_bits(words: str) -> int:
     bits = 0
-    for word in words[:_MAX_WORDS].split():
+    for word in words[:MAX_WORDS].split():
         bits |= _word_bits(word)
     return bits
 
@@ -83,7 +81,7 @@ def _class_bits(words: str) -> int:
 @lru_cache(maxsize=50_000)
 def _word_bits(word: str) -> int:
     # By the word, since frameworks make few words and many combinations of them.
-    word = _CAMEL.sub("-", word).lower()
+    word = CAMEL.sub("-", word).lower()
     return sum(1 << i for i, pattern in enumerate(_CLASS_PATTERNS) if pattern.search(word))
 
 

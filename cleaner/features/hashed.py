@@ -30,8 +30,8 @@ _BITS = 15
 BUCKETS = 1 << _BITS
 _NEAR = 2  # elements around a line's own whose words count as near
 _HEAD_WORDS, _HEAD_PAIRS, _MANY_WORDS = 12, 8, 13
-_MAX_WORDS = 400  # characters of class words looked at
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
     np.uint64(0x9E3779B97F4A7C15 * (i + 1) & 0xFFFFFFFFFFFFFFFF) for i in range(9)
@@ -53,7 +53,7 @@ def _bucket(hashes: npt.NDArray[np.uint64], role: np.uint64) -> Ints:
 
 @lru_cache(maxsize=50_000)
 def _signature_hashes(tag: str, words: str) -> npt.NDArray[np.uint64]:
-    parts = _LETTERS.findall(_CAMEL.sub("-", words[:_MAX_WORDS]).lower())
+    parts = _LETTERS.findall(CAMEL.sub("-", words[:MAX_WORDS]).lower())
     return np.array([_word_hash(part) for part in (tag, *parts)], dtype=np.uint64)
 
 
