@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from cleaner.page import CleanedPage, Kind, Line
+from cleaner.page import CleanedPage, Kind, Line, Lines
 
 __all__ = [
     "Metadata", "as_explained", "as_explained_text", "as_markdown", "as_record", "as_text", "dropped_lines",
@@ -60,15 +63,17 @@ def as_text(page: CleanedPage) -> str:
 def as_markdown(page: CleanedPage, *, links: bool = False) -> str:
     """The main content as CommonMark with tables (GFM); without a newline at the end.
 
-    Rows of one table, lines of one ``<pre>`` and items of one list stay together. The first kept row of a table is
-    its header, because Markdown knows no table without one. ``links`` writes the links of lines that know them
+    Rows of one table, lines of one ``<pre>``, items of one list and lines of one item stay together, and numbered
+    items have the numbers of the page. The first kept row of a table is its header, because Markdown knows no table
+    without one. ``links`` writes the links of lines that know them
     (``Cleaner(links=True)``), relative ones made absolute by the page's URL.
     """
     if page.page.kind is Kind.TEXT:
         return page.text
-    writer = _Markdown(page.page.url if links else None, links)
-    for block in _blocks(page.lines):
-        writer.write(block)
+    places = _Places(page.segmented)
+    writer = _Markdown(places, page.page.url if links else None, links)
+    for tag, block in _blocks(page.lines, places):
+        writer.write(tag, block)
     return "\n".join(writer.out).strip("\n")
 
 
@@ -173,93 +178,183 @@ def metadata(page: CleanedPage) -> Metadata:
     return Metadata(found.title, found.author, found.date, found.sitename, found.language or language(page))
 
 
-def _blocks(lines: tuple[Line, ...]) -> list[tuple[str, list[Line]]]:
-    """Kept lines in runs that belong together: ``(tag, lines)``, with ``oli`` and ``li`` both as ``li``.
+# A kept line with its number in the page.
+_Numbered = tuple[int, Line]
+_LISTS: Final = frozenset(("ul", "ol", "menu"))
+_ITEM: Final = frozenset(("li",))
+_TABLE: Final = frozenset(("table",))
+_ROW: Final = frozenset(("tr",))
+_CELLS: Final = frozenset(("td", "th"))
+_LONG_CELL: Final = 200  # as in segmentation
 
-    Rows with a dropped line of another kind between them are of two tables, likewise lines of code.
-    """
-    numbered: list[tuple[tuple[str, int], Line]] = []
-    run = 0
-    last = ""
-    for line in lines:
-        tag = "li" if line.tag == "oli" else line.tag
-        if tag != last or tag not in ("pre", "tr", "li", "blockquote"):
-            run += 1
-        last = tag
-        if line.kept:
-            numbered.append(((tag, run), line))
-    return [(key[0], [line for _, line in group]) for key, group in groupby(numbered, key=lambda pair: pair[0])]
+
+class _Places:
+    """Which list, item, table, row, cell, quote or code block each line of an HTML page stands in."""
+
+    def __init__(self, lines: Lines) -> None:
+        elements = lines.elements
+        self.tags: list[str] = []
+        self.parent: list[int] = []
+        self.element: list[int] = [0] * len(lines)
+        self.names, self.texts = lines.tags, lines.texts
+        if elements is not None and lines.element is not None:
+            self.tags = [elements.signatures[i][0] for i in elements.signature.tolist()]
+            self.parent = elements.parent.tolist()
+            self.element = lines.element.tolist()
+
+    def around(self, line: int, tags: frozenset[str], *, outermost: bool = False) -> int:
+        """The innermost element with one of these tags around a line (or the outermost), 0 where there is none."""
+        found = 0
+        e = self.element[line]
+        while e:
+            if self.tags[e] in tags:
+                found = e
+                if not outermost:
+                    break
+            e = self.parent[e]
+        return found
+
+    def rank(self, element: int, tags: frozenset[str]) -> int:
+        """The place of an element among its siblings with these tags, from 0."""
+        parent = self.parent[element]
+        return sum(self.parent[e] == parent and self.tags[e] in tags for e in range(parent + 1, element))
+
+    @cached_property
+    def table_of(self) -> dict[int, int]:
+        """The table of each line that is a row of data, or a cell of a row beside such rows.
+
+        Segmentation makes one line of a row of short cells without blocks in them; cells of other rows are lines of
+        their own. A table in which such rows prevail is one of data, otherwise it is there for the layout. A row with
+        several lines in a cell is never written as one.
+        """
+        rows: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for i, tag in enumerate(self.names):
+            if (tag == "tr" or tag in _CELLS) and (table := self.around(i, _TABLE)):
+                rows[table, self.around(i, _ROW)].append(i)
+        data: Counter[int] = Counter()
+        one_each = {}
+        for (table, row), lines in rows.items():
+            cells = {self.around(i, _CELLS) for i in lines}
+            short = all(len(self.texts[i]) <= _LONG_CELL for i in lines)
+            one_each[row] = len(cells) == len(lines)
+            if self.names[lines[0]] == "tr" or (one_each[row] and short and len(lines) > 1):
+                data[table] += 1
+            elif not (one_each[row] and short):  # a row of one short cell speaks neither way
+                data[table] -= 1
+        return {
+            i: table
+            for (table, row), lines in rows.items()
+            for i in lines
+            if self.names[i] == "tr" or (data[table] > 0 and one_each[row])
+        }
+
+
+def _blocks(lines: tuple[Line, ...], places: _Places) -> Iterator[tuple[str, list[_Numbered]]]:
+    """Kept lines in runs that belong together: what the run is, and its lines."""
+
+    def place(numbered: _Numbered) -> tuple[str, int]:
+        i, line = numbered
+        if line.tag in ("li", "oli"):
+            return "li", places.around(i, _LISTS, outermost=True)
+        if line.tag in ("pre", "blockquote"):
+            return line.tag, places.around(i, frozenset((line.tag,)))
+        if i in places.table_of:
+            return "table", places.table_of[i]
+        return "", 0
+
+    kept = ((i, line) for i, line in enumerate(lines) if line.kept)
+    for (tag, _), block in groupby(kept, key=place):
+        yield tag, list(block)
 
 
 class _Markdown:
     """Writes blocks; ``out`` is the lines of the document so far."""
 
-    def __init__(self, base: str | None, links: bool) -> None:
+    def __init__(self, places: _Places, base: str | None, links: bool) -> None:
+        self.places = places
         self.base = base
         self.links = links
         self.out: list[str] = []
 
-    def write(self, block: tuple[str, list[Line]]) -> None:
-        tag, lines = block
+    def write(self, tag: str, block: list[_Numbered]) -> None:
         if tag == "pre":
-            self._code(lines)
-        elif tag == "tr" and any("\t" in line.text for line in lines):
-            self._table(lines)
+            self._code(block)
+        elif tag == "table":
+            self._table(block)
         elif tag == "li":
-            self._list(lines)
+            self._list(block)
         else:
-            for line in lines:
-                self._paragraph(tag, line)
+            for _, line in block:
+                self._paragraph(line.tag, line)
         self.out.append("")
 
     def _paragraph(self, tag: str, line: Line) -> None:
         text = self._inline(line)
+        if self.out and self.out[-1]:
+            self.out.append(">" if tag == "blockquote" else "")
         if len(tag) == 2 and tag[0] == "h" and tag[1] in "123456":
             self.out.append(f"{'#' * int(tag[1])} {text}")
         elif tag == "blockquote":
-            if self.out and self.out[-1].startswith(">"):
-                self.out.append(">")
             self.out.append("> " + _guard(text))
         else:
-            if self.out and self.out[-1]:
-                self.out.append("")
             self.out.append(f"**{text}**" if tag == "dt" else _guard(text))
 
-    def _code(self, lines: list[Line]) -> None:
-        code = "\n".join(line.text for line in lines)
+    def _code(self, block: list[_Numbered]) -> None:
+        code = ""
+        before = -1
+        for i, line in block:
+            # Segmentation cuts code at its blank lines; other lines are elements of their own, as highlighters make.
+            same = before >= 0 and self.places.element[i] == self.places.element[before]
+            code += ("\n\n" if same else "\n" if code else "") + line.text
+            before = i
         longest = max((len(run) for run in _FENCES.findall(code)), default=2)
         fence = "`" * (longest + 1)
         self.out += [fence, code, fence]
 
-    def _table(self, lines: list[Line]) -> None:
-        rows = [[cell.strip().replace("|", "\\|") for cell in self._inline(line).split("\t")] for line in lines]
-        width = max(len(row) for row in rows)
-        header, *body = ([*row, *[""] * (width - len(row))] for row in rows)
+    def _table(self, block: list[_Numbered]) -> None:
+        rows: dict[int, list[str]] = {}
+        for i, line in block:
+            text = self._inline(line)
+            row = self.places.around(i, _ROW)
+            if line.tag == "tr":
+                rows[row] = text.split("\t")
+            else:
+                cells = rows.setdefault(row, [])
+                column = self.places.rank(self.places.around(i, _CELLS), _CELLS)
+                cells += [""] * (column - len(cells)) + [text]
+        width = max(len(row) for row in rows.values())
+        header, *body = (
+            [cell.strip().replace("|", "\\|") for cell in row] + [""] * (width - len(row)) for row in rows.values()
+        )
         self.out.append(f"| {' | '.join(header)} |")
         self.out.append(f"|{' --- |' * width}")
         self.out += [f"| {' | '.join(row)} |" for row in body]
 
-    def _list(self, lines: list[Line]) -> None:
-        # One entry per open level: its indent, whether it is ordered, and the last number. A level that is missing
-        # (its parent was dropped) is not indented: four spaces more than the parent's text would be code.
-        levels: list[tuple[int, str, int]] = []
-        depths: list[int] = []
-        for line in lines:
+    def _list(self, block: list[_Numbered]) -> None:
+        # One entry per open level: its depth, its indent, its item and the item's mark. A level that is missing (its
+        # parent was dropped) is not indented: four spaces more than the parent's text would be code.
+        levels: list[tuple[int, int, int, str]] = []
+        last_tag = ""
+        for i, line in block:
             depth = max(1, line.level)
-            while depths and depths[-1] > depth:
-                depths.pop()
+            item = self.places.around(i, _ITEM)
+            while levels and levels[-1][0] > depth:
                 levels.pop()
-            if not depths or depths[-1] < depth:
-                indent = levels[-1][0] + len(_marker(levels[-1])) if levels else 0
-                depths.append(depth)
-                levels.append((indent, line.tag, 0))
-            indent, tag, number = levels[-1]
-            if tag != line.tag:
-                number = 0
-                if len(levels) == 1:
+            text = _guard(self._inline(line))
+            if levels and levels[-1][2] == item:  # a further paragraph of the same item
+                _, indent, _, mark = levels[-1]
+                self.out += ["", " " * (indent + len(mark)) + text]
+                continue
+            if levels and levels[-1][0] == depth:
+                levels.pop()
+                if not levels and line.tag != last_tag:
                     self.out.append("")
-            levels[-1] = (indent, line.tag, number + 1)
-            self.out.append(" " * indent + _marker(levels[-1]) + _guard(self._inline(line)))
+            mark = f"{self.places.rank(item, _ITEM) + 1}. " if line.tag == "oli" else "- "
+            indent = levels[-1][1] + len(levels[-1][3]) if levels else 0
+            levels.append((depth, indent, item, mark))
+            if len(levels) == 1:
+                last_tag = line.tag
+            self.out.append(" " * indent + mark + text)
 
     def _inline(self, line: Line) -> str:
         if not self.links or line.markup is None:
@@ -288,10 +383,6 @@ class _Markdown:
 def _flat(text: str) -> str:
     """A line inside ``<pre>`` may hold newlines; outside a fence they would start new blocks."""
     return text.replace("\r", " ").replace("\n", " ") if "\n" in text or "\r" in text else text
-
-
-def _marker(level: tuple[int, str, int]) -> str:
-    return f"{max(level[2], 1)}. " if level[1] == "oli" else "- "
 
 
 def _escape(text: str) -> str:
