@@ -27,7 +27,7 @@ from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
 from cleaner.page import Floats, Kind, Lines, Page
 from cleaner.pipeline import BATCH_PAGES, predict
-from cleaner.renderings import RENDERINGS, partly_cleaned, transplant
+from cleaner.renderings import RENDERINGS, clean_article, partly_cleaned, transplant
 from cleaner.segmentation import segment
 from cleaner.tokens import tokenize
 
@@ -47,6 +47,7 @@ PARAMETERS: dict[str, Any] = {
     "max_bins": 63,
     "early_stopping": False,
 }
+OTHER_RENDERING = 0.6  # share of pages that are learnt from in another rendering as well
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
 KNOTS = 32
@@ -117,7 +118,8 @@ def make_dataset(
         kept.append(item)
         lines.append(cut)
         rendering.append(how)
-        share.append(align(tokens, item.gold))
+        found = align(tokens, item.gold)
+        share.append(_once(cut.texts, found) if kind is Kind.TEXT else found)
         words.append(tokens.words)
         weight.append(_weights(item, tokens.words))
     if not lines:
@@ -136,7 +138,7 @@ def make_dataset(
 
 
 def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int) -> list[tuple[LabelledPage, str]]:
-    """HTML pages as text: each as its visible lines, half also otherwise, half also composed or cleaned in part.
+    """HTML pages as text: each as its visible lines, in one of the other renderings, and in all composed ones.
 
     A composed page takes its junk from pages of its own fold only, so that folds stay apart.
     """
@@ -152,20 +154,25 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
     others = [name for name in RENDERINGS if name != "visible"]
     out: list[tuple[LabelledPage, str]] = []
     for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
-        texts = {"visible": RENDERINGS["visible"](cut, rng)}
-        if rng.random() < 0.5:
-            name = rng.choice(others)
-            texts[name] = RENDERINGS[name](cut, rng)
-        if rng.random() < 0.8:
-            near = peers[fold[item.host]]
-            donors = [(segmented[j], main[j]) for j in rng.sample(near, min(3, len(near)))]
-            if rng.random() < 0.5:
-                texts["transplant"] = transplant(cut, main[i], donors, rng)
-            else:
-                texts["partly cleaned"] = partly_cleaned(cut, main[i], rng)
+        names = ["visible", *([rng.choice(others)] if rng.random() < OTHER_RENDERING else [])]
+        texts = {name: RENDERINGS[name](cut, rng) for name in names}
+        near = peers[fold[item.host]]
+        donors = [(segmented[j], main[j]) for j in rng.sample(near, min(5, len(near)))]
+        texts["partly cleaned"] = partly_cleaned(cut, main[i], rng)
+        texts["transplant"] = transplant(cut, main[i], donors, rng, item.page.url)
+        texts["clean article"] = clean_article(item.gold, rng)
         for name, text in texts.items():
             page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
             out.append((replace(item, page=page), name))
+    return out
+
+
+def _once(texts: Sequence[str], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of a line that stands twice in a row the first is the one that the gold has."""
+    out = share.copy()
+    for i in range(1, len(texts)):
+        if texts[i] == texts[i - 1] and out[i] > out[i - 1]:
+            out[i], out[i - 1] = out[i - 1], out[i]
     return out
 
 
