@@ -91,6 +91,7 @@ def as_record(
         "text": page.text if text is None else text,
         "confidence": round(float(page.confidence), 4),
         "kind": str(page.page.kind),
+        "markdown": page.page.markdown,
         "encoding": page.page.encoding,
         "replaced": page.page.replaced,
         "language": (meta.language if meta else None) or language(page),

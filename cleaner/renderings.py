@@ -11,13 +11,15 @@ from __future__ import annotations
 import random
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.page import Lines
+from cleaner.labelled import LabelledPage
+from cleaner.page import Kind, Lines, Page
 
-__all__ = ["COMPOSED", "RENDERINGS", "Labels", "clean_article", "partly_cleaned", "transplant"]
+__all__ = ["COMPOSED", "RENDERINGS", "Labels", "clean_article", "partly_cleaned", "rendered", "transplant"]
 
 Labels = npt.NDArray[np.bool_]
 Render = Callable[[Lines, random.Random], str]
@@ -275,3 +277,28 @@ def transplant(
     for _ in range(rng.choice((0, 1, 1, 2, 3))):
         out += junk.tail(url)
     return _lay_out(out, rng)
+
+
+def rendered(
+    item: LabelledPage,
+    name: str,
+    lines: Lines,
+    main: Labels,
+    donors: Sequence[tuple[Lines, Labels]],
+    rng: random.Random,
+) -> LabelledPage:
+    """A labelled HTML page as one of `RENDERINGS` or `COMPOSED`, with the same gold.
+
+    ``lines`` are the page's, cut with their links, ``main`` tells which are main content; ``donors`` give the junk
+    of a transplant.
+    """
+    if name in RENDERINGS:
+        text = RENDERINGS[name](lines, rng)
+    elif name == "partly cleaned":
+        text = partly_cleaned(lines, main, rng)
+    elif name == "transplant":
+        text = transplant(lines, main, donors, rng, item.page.url)
+    else:
+        text = clean_article(item.gold, rng)
+    page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
+    return replace(item, page=page)

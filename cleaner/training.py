@@ -27,11 +27,14 @@ from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
 from cleaner.page import Floats, Kind, Lines, Page
 from cleaner.pipeline import BATCH_PAGES, predict
-from cleaner.renderings import RENDERINGS, clean_article, partly_cleaned, transplant
+from cleaner.renderings import COMPOSED, RENDERINGS, rendered
 from cleaner.segmentation import segment
 from cleaner.tokens import tokenize
 
-__all__ = ["Dataset", "Training", "cross_calibrated", "fit_head", "make_dataset", "score_lines", "train"]
+__all__ = [
+    "Dataset", "Training", "cross_calibrated", "fit_head", "fold_heads", "folds_of", "make_dataset", "score_lines",
+    "train",
+]  # fmt: skip
 
 Progress = Callable[[str], None]
 
@@ -154,16 +157,10 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
     others = [name for name in RENDERINGS if name != "visible"]
     out: list[tuple[LabelledPage, str]] = []
     for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
-        names = ["visible", *([rng.choice(others)] if rng.random() < OTHER_RENDERING else [])]
-        texts = {name: RENDERINGS[name](cut, rng) for name in names}
         near = peers[fold[item.host]]
         donors = [(segmented[j], main[j]) for j in rng.sample(near, min(5, len(near)))]
-        texts["partly cleaned"] = partly_cleaned(cut, main[i], rng)
-        texts["transplant"] = transplant(cut, main[i], donors, rng, item.page.url)
-        texts["clean article"] = clean_article(item.gold, rng)
-        for name, text in texts.items():
-            page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
-            out.append((replace(item, page=page), name))
+        names = ["visible", *([rng.choice(others)] if rng.random() < OTHER_RENDERING else []), *COMPOSED]
+        out += [(rendered(item, name, cut, main[i], donors, rng), name) for name in names]
     return out
 
 
@@ -384,6 +381,31 @@ def fit_head(
         knot_in, knot_out = calibration(probabilities, data)
         head = replace(head, knot_in=knot_in, knot_out=knot_out)
     return head, probabilities
+
+
+def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> list[Head]:
+    """For each fold the head that has not seen its hosts, calibrated by the other folds: five fits.
+
+    For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
+    """
+    features = feature_names(data.kind)
+    words = learn_words(data, seed=seed, progress=progress)
+    matrix = make_matrix(data, features, words)
+    fold = data.fold_of_line
+    count = int(fold.max()) + 1
+    arrays = (matrix, data.labels, data.weight)
+    run = Parallel(n_jobs=min(count, cpu_count()))
+    heads = run(delayed(_fit)(*arrays, fold != number, features, seed) for number in range(count))
+    probabilities = np.zeros(len(fold), dtype=np.float32)
+    for number, head in enumerate(heads):
+        probabilities[fold == number] = head.predict(matrix[fold == number])
+    out = []
+    for number, head in enumerate(heads):
+        knot_in, knot_out = calibration(probabilities, data, fold != number)
+        own = words[number]
+        structure, wording = own.structure.astype(np.float16), own.wording.astype(np.float16)
+        out.append(replace(head, knot_in=knot_in, knot_out=knot_out, structure=structure, wording=wording))
+    return out
 
 
 def score_lines(data: Dataset, probabilities: Floats, renderings: Sequence[str] = SCORED) -> list[PageScore]:

@@ -25,7 +25,9 @@ _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+\S")
 # A line that such a line may continue.
 _FLOWS = ("p", "li", "oli", "blockquote")
 _NARROWEST, _WIDEST = 40, 160  # columns at which text is wrapped
-_SHORT, _LONG = 25, 40  # characters before a sentence is said to go on: below, labels and menus in lower case
+# Characters of a line before its sentence is said to go on, and of the rest if no end mark ends it: below these,
+# labels and menus in lower case.
+_SHORT, _LONG = 25, 40
 _END = frozenset(".!?…。！？｡؟۔।॥።։")
 _CLOSING = "\"'“”’»«›‹」』）)]*_ "
 _BREAK = re.compile(r"\r\n?|[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -133,7 +135,7 @@ def _starts(texts: Sequence[str], tags: Sequence[str], gaps: Sequence[int]) -> l
         elif len(above) <= width < need:
             joined = _indent(text) <= _indent(above) + 1 and (parted or not _ended(above) or text.lstrip()[0].islower())
         else:
-            joined = gaps[i] <= 2 and len(above) >= (_LONG if gaps[i] else _SHORT) and _goes_on(above, text)
+            joined = gaps[i] <= 2 and len(above) >= _SHORT and _goes_on(above, text)
         if not joined:
             starts.append(i)
     return [*starts, len(texts)]
@@ -186,8 +188,4 @@ def _indent(text: str) -> int:
 def _goes_on(above: str, text: str) -> bool:
     """Whether a sentence runs on from one line to the next: no end mark, and then no label that begins in lower case."""
     last = above[-1]
-    return (
-        text.lstrip()[0].islower()
-        and (last.isalnum() or last in ",;-–—")
-        and (len(text) >= _LONG or _ended(text))
-    )
+    return text.lstrip()[0].islower() and (last.isalnum() or last in ",;-–—") and (len(text) >= _LONG or _ended(text))
