@@ -25,7 +25,7 @@ from cleaner.features import Columns, HashedWeights, feature_matrix, feature_nam
 from cleaner.features.hashed import BUCKETS, structure_terms, wording_terms
 from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
-from cleaner.page import Floats, Kind, Lines, Page
+from cleaner.page import Floats, Kind, Lines
 from cleaner.pipeline import BATCH_PAGES, predict
 from cleaner.renderings import COMPOSED, RENDERINGS, rendered
 from cleaner.segmentation import segment

@@ -97,7 +97,8 @@ def test_record_has_the_documented_fields_and_counts() -> None:
     record = as_record(page, source="folder", keep_dropped=True)
     assert record == {
         "id": "test", "url": "https://x.example/", "source": "folder", "text": "Ein Satz.", "confidence": 0.9,
-        "kind": "html", "markdown": False, "encoding": None, "replaced": 0, "language": "de", "kept": 1, "dropped": 1, "error": None,
+        "kind": "html", "markdown": False, "encoding": None, "replaced": 0, "language": "de", "kept": 1, "dropped": 1,
+        "error": None,
         "dropped_lines": [{"line": 1, "probability": 0.0, "text": "ad"}],
     }  # fmt: skip
     json.dumps(record)

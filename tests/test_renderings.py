@@ -22,8 +22,8 @@ HTML = (
     "<h1>Dog takes ferry</h1>"
     + "".join(f"<p>{text}</p>" for text in BODY)
     + "<ul><li>One <a href='https://x.example/1'>link</a> here</li><li>Two</li></ul><p>Share this</p>"
-    "<p>Bridge over the sound closes for repairs</p><p>Copyright of this paper and of all that it holds is with the paper "
-    "and may not be taken away by anyone.</p>"
+    "<p>Bridge over the sound closes for repairs</p><p>Copyright of this paper and of all that it "
+    "holds is with the paper and may not be taken away by anyone.</p>"
 )
 
 

@@ -170,7 +170,7 @@ def _wrap_width(texts: Sequence[str], needs: Sequence[int]) -> int:
     votes = votes - np.bincount(np.minimum(need[pairs], _WIDEST + 1), minlength=_WIDEST + 2)
     votes = np.cumsum(votes)[_NARROWEST : _WIDEST + 1]
     width = _NARROWEST + int(np.argmax(votes))
-    full = np.flatnonzero((size <= width) & (need > width))
+    full = np.flatnonzero((size <= width) & (need > width)).tolist()
     unended = sum(not _ended(texts[i]) for i in full)
     small = sum(not texts[i + 1].lstrip()[0].isupper() for i in full)
     enough = max(3, int((2 * size[pairs] >= width).sum()) / 2)
@@ -186,6 +186,6 @@ def _indent(text: str) -> int:
 
 
 def _goes_on(above: str, text: str) -> bool:
-    """Whether a sentence runs on from one line to the next: no end mark, and then no label that begins in lower case."""
+    """Whether a sentence runs on: no end mark, and what follows begins in lower case and is no mere label."""
     last = above[-1]
     return text.lstrip()[0].islower() and (last.isalnum() or last in ",;-–—") and (len(text) >= _LONG or _ended(text))
