@@ -13,6 +13,7 @@ from cleaner import __version__
 from cleaner.cli.cleaning import clean, explain
 from cleaner.cli.learning import check, evaluate, info, train
 from cleaner.cli.options import CLOSED_PIPE, FAILED, INTERRUPTED, OK, TERMINATED, USAGE
+from cleaner.cli.sites import sites
 from cleaner.cli.terminal import say
 from cleaner.errors import BadUsage, CleanerError
 
@@ -37,7 +38,7 @@ def app() -> None:
     """
 
 
-for command in (clean, explain, train, evaluate, check, info):
+for command in (clean, explain, sites, train, evaluate, check, info):
     app.add_command(command)
 
 

@@ -42,6 +42,13 @@ class Progress:
         """Takes the line away."""
         self.note("")
 
+    def on_counted(self, pages: int) -> None:
+        """From time to time, how far the first pass over sites is."""
+        if self.shown and time.monotonic() - self.drawn > 0.2:
+            self.drawn = time.monotonic()
+            total = f" of {self.total:,}" if self.total is not None else ""
+            self.note(f"looking for lines that recur: {pages:,}{total} pages")
+
     def on_result(self, result: Result, summary: Summary) -> None:
         """Shows a failure, and from time to time how far the batch is."""
         if result.error is not None:
