@@ -340,6 +340,7 @@ def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> Non
         (tmp_path / "in" / f"{number}.html").write_text(story(number))
     args = ["clean", str(tmp_path / "in"), "--model", model, "-o"]
     shown = in_terminal(*args, str(tmp_path / "a"))[1]
-    assert re.search(r"\d+ of 40 pages, \d+/s, \d+ s left", shown)
+    assert re.search(r"\d+ of 40 pages, \d+/s, [\w ]+ left", shown)
+    assert "looking for lines that recur: " in shown
     assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet")[1]
     assert b"\r" not in run(*args, str(tmp_path / "c")).stderr

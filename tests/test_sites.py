@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_support import run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleaner import Cleaner, Page
 from cleaner.errors import BadInput, BadOutput
-from cleaner.page import Kind
-from cleaner.sites import SiteCounter, SiteCounts, adjusted, page_keys, site_of
+from cleaner.sites import SiteCounter, SiteCounts, page_keys, site_of
 from cleaner.tokens import tokenize
 
 FRAME = ["Home News Sport", "Subscribe to our morning letter and never miss a story again", "Most read today"]
