@@ -73,6 +73,16 @@ def _run(args: Sequence[str]) -> int:
         say("interrupted; what is done is kept, and --resume goes on from there")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # Whoever read the output has seen enough.
+        _drop_output()
         return CLOSED_PIPE
+    except OSError as error:
+        # Files that are read or written say so themselves: this is standard output, on a disk that is full.
+        _drop_output()
+        say(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
+        return FAILED
+
+
+def _drop_output() -> None:
+    """The interpreter must not complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
