@@ -426,9 +426,9 @@ def _to_parquet(source: Path, target: Path) -> None:
     # All columns in every file, whatever the options: shards and runs can be read together.
     schema = pa.schema([
         ("id", pa.string()), ("url", pa.string()), ("source", pa.string()), ("text", pa.string()),
-        ("confidence", pa.float32()), ("kind", pa.string()), ("encoding", pa.string()), ("replaced", pa.int32()),
-        ("language", pa.string()), ("kept", pa.int32()), ("dropped", pa.int32()), ("error", pa.string()),
-        ("metadata", meta), ("dropped_lines", dropped),
+        ("confidence", pa.float32()), ("kind", pa.string()), ("markdown", pa.bool_()), ("encoding", pa.string()),
+        ("replaced", pa.int32()), ("language", pa.string()), ("kept", pa.int32()), ("dropped", pa.int32()),
+        ("error", pa.string()), ("metadata", meta), ("dropped_lines", dropped),
     ])  # fmt: skip
     with source.open("rb") as lines, pq.ParquetWriter(target, schema, compression="zstd") as writer:
         while rows := [json.loads(line) for _, line in zip(range(PARQUET_ROWS), lines, strict=False)]:

@@ -225,7 +225,8 @@ def failure(item: Item, message: str) -> Result:
     """The result for an item that gave no page: a record with the same fields, no text, and the error."""
     record = {
         "id": item.id, "url": item.url, "source": item.source, "text": "", "confidence": 0.0, "kind": None,
-        "encoding": None, "replaced": 0, "language": item.language, "kept": 0, "dropped": 0, "error": message,
+        "markdown": None, "encoding": None, "replaced": 0, "language": item.language, "kept": 0, "dropped": 0,
+        "error": message,
     }  # fmt: skip
     return Result(item.id, item.name, _json_line(record), error=message, empty=True)
 
