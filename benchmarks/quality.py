@@ -1,34 +1,38 @@
 """Quality figures: host-grouped folds, sets left out of training, and the shipped model beside its peers.
 
-    python benchmarks/quality.py folds CORPUS/train fixtures --on wcxb --peers
-    python benchmarks/quality.py holdout CORPUS/train fixtures --leave-out fundus --leave-out newspaper_tests
     python benchmarks/quality.py peers CORPUS/check
-    python benchmarks/quality.py worst CORPUS/train --on wcxb --pages 20
+    python benchmarks/quality.py folds CORPUS/train fixtures --on wcxb --peers --save folds.npz
+    python benchmarks/quality.py holdout CORPUS/train fixtures --leave-out fundus --leave-out newspaper_tests
+    python benchmarks/quality.py worst CORPUS/train --from folds.npz --on wcxb --pages 20
+    python benchmarks/quality.py predict CLONE
 
-Every table is made in one run over the same pages; CPU is one process's. The peers need the ``bench`` extra.
+Every table is made in one run over the same pages; CPU is one process's. The peers need the ``bench`` extra. Besides
+the project's own layouts, clones of WCXB and of article-extraction-benchmark are read as they are.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
+from layouts import read_pages, write_answers
+from losses import wrong_lines
+from peers import HTML_PEERS, Answers, run_peers, with_peers
+from predictions import load_predictions, save_predictions
+from tables import calibration_table, class_table, examples, page_listing, report_table
+from text_peers import TEXT_PEERS, Extract
 
-from cleaner.evaluation import PageScore, Report, evaluate, score_page, trafilatura_text, words_of
+from cleaner.evaluation import Report, evaluate, score_page
 from cleaner.labelled import LabelledPage, as_text, read_labelled
 from cleaner.model import Model
-from cleaner.page import Kind
+from cleaner.page import CleanedPage, Kind
 from cleaner.pipeline import Cleaner
 from cleaner.segmentation import segment
 from cleaner.training import cross_calibrated, fit_head, make_dataset, score_lines
-
-Extract = Callable[[str], str]
 
 
 def say(message: str) -> None:
@@ -36,141 +40,13 @@ def say(message: str) -> None:
         click.echo(f"\r\033[K{message}", err=True, nl=False)
 
 
-def html_peers() -> dict[str, Extract]:
-    """The extractors that take HTML; imports happen here, so that a missing one is named at once."""
-    import justext
-    import trafilatura
-    from boilerpy3.extractors import ArticleExtractor
-    from lxml import html as lxml_html
-    from readability import Document
-    from resiliparse.extract.html2text import extract_plain_text
-
-    def plain(fragment: str) -> str:
-        tree = lxml_html.fromstring(fragment) if fragment.strip() else None
-        return "" if tree is None else "\n".join(text.strip() for text in tree.itertext() if text.strip())
-
-    stoplists = frozenset(
-        word for name in ("English", "German", "French", "Spanish") for word in justext.get_stoplist(name)
-    )
-
-    def jus(html: str) -> str:
-        return "\n".join(p.text for p in justext.justext(html.encode(), stoplists) if not p.is_boilerplate)
-
-    def newspaper(html: str) -> str:
-        from newspaper import Article
-
-        article = Article("https://example.org/")
-        article.download(input_html=html)
-        article.parse()
-        return str(article.text)
-
-    return {
-        "trafilatura": trafilatura_text,
-        "trafilatura fast": lambda html: trafilatura.extract(html, fast=True) or "",
-        "trafilatura precision": lambda html: trafilatura.extract(html, favor_precision=True) or "",
-        "trafilatura recall": lambda html: trafilatura.extract(html, favor_recall=True) or "",
-        "readability-lxml": lambda html: plain(Document(html).summary()),
-        "resiliparse": lambda html: extract_plain_text(html, main_content=True, alt_texts=False, links=False),
-        "jusText": jus,
-        "boilerpy3": lambda html: ArticleExtractor().get_content(html),
-        "newspaper4k": newspaper,
-    }
-
-
-_C4_BAD = re.compile(
-    r"lorem ipsum|\{|javascript|terms of use|privacy policy|cookie policy|uses cookies|use of cookies", re.I
-)
-_END = tuple('.!?"”。！？')
-
-
-def c4_rules(text: str) -> str:
-    """C4's line rules (Raffel et al. 2020): an end mark, at least five words, none of its bad phrases."""
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(x for x in lines if x.endswith(_END) and len(words_of(x)) >= 5 and not _C4_BAD.search(x))
-
-
-_REFINED = re.compile(r"^\W*\d+\s*(likes?|shares?|comments?|retweets?|reposts?|bookmarks?|downloads?)\W*$", re.I)
-_REFINED_WORDS = re.compile(r"sign-in|sign in|read more\.*$|items in cart|^home$", re.I)
-
-
-def refinedweb_rules(text: str) -> str:
-    """RefinedWeb's line rules (Penedo et al. 2023): upper-case, numeric, counter, one-word and phrase lines go."""
-    kept = []
-    for line in map(str.strip, text.splitlines()):
-        letters = [char for char in line if char.isalpha()]
-        upper = sum(char.isupper() for char in letters) / max(len(letters), 1)
-        words = words_of(line)
-        counter = _REFINED.match(line) or (len(words) <= 10 and _REFINED_WORDS.search(line))
-        if line and not (upper > 0.5 or not letters or counter or len(words) <= 1):
-            kept.append(line)
-    return "\n".join(kept)
-
-
-TEXT_PEERS: dict[str, Extract] = {"C4 rules": c4_rules, "RefinedWeb rules": refinedweb_rules}
-
-
-def run_peers(items: Sequence[LabelledPage], peers: dict[str, Extract], report: Report) -> Report:
-    """Add each peer's scores to a report; a page on which a peer fails counts as empty output."""
-    scores: dict[str, Sequence[PageScore]] = dict(report.scores)
-    seconds = dict(report.seconds)
-    for name, extract in peers.items():
-        rows, spent, failures = [], 0.0, 0
-        for number, item in enumerate(items):
-            say(f"{name}: {number} of {len(items)}")
-            start = time.process_time()
-            try:
-                text = extract(item.page.content)
-            except Exception:  # whatever a peer raises is its result for this page, and is counted
-                text, failures = "", failures + 1
-            spent += time.process_time() - start
-            rows.append(score_page(item, text))
-        label = f"{name} ({failures} failed)" if failures else name
-        scores[label], seconds[label] = rows, spent
-    return Report(scores, seconds, report.bootstrap, report.seed)
-
-
-def table(report: Report, by: Iterable[str]) -> str:
-    """A report as Markdown: overall, then a table for each grouping."""
-    out = [
-        "| | pages | word F1 (95 %) | precision | recall | shingle F1 | empty | CPU ms/page |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, s in report.summaries.items():
-        ms = f"{1000 * report.seconds[name] / max(s.pages, 1):.1f}" if name in report.seconds else ""
-        out.append(
-            f"| {name} | {s.pages} | {s.f1:.4f} ({s.low:.3f}-{s.high:.3f}) | {s.precision:.3f} | {s.recall:.3f} "
-            f"| {s.shingle_f1:.4f} | {s.empty} | {ms} |"
-        )
-    for name in by:
-        groups = report.grouped(name)
-        out += [
-            "",
-            f"| word F1 by {name} | pages | " + " | ".join(report.scores) + " |",
-            "|---|" + "---|" * (1 + len(report.scores)),
-        ]
-        for group, row in groups.items():
-            cells = " | ".join(f"{row[peer].f1:.4f}" if peer in row else "" for peer in report.scores)
-            out.append(f"| {group} | {max(s.pages for s in row.values())} | {cells} |")
-    return "\n".join(out)
-
-
 def finish(report: Report, by: Iterable[str], as_json: str | None) -> None:
     say("")
-    click.echo(table(report, by))
-    click.echo(f"\nrank correlation of confidence and word F1: {report.correlation():.3f}")
+    click.echo(report_table(report, by))
+    click.echo(f"\nrank correlation of confidence and word F1: {report.correlation():.3f}\n")
     click.echo(calibration_table(next(iter(report.scores.values()))))
     if as_json:
         Path(as_json).write_text(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def calibration_table(rows: Sequence[PageScore]) -> str:
-    """Bands of confidence with the mean true word F1 of their pages."""
-    bands: dict[float, list[float]] = defaultdict(list)
-    for row in rows:
-        if row.confidence is not None:
-            bands[min(int(row.confidence * 10), 9) / 10].append(row.f1)
-    cells = [f"| {low:.1f}-{low + 0.1:.1f} | {len(v)} | {sum(v) / len(v):.3f} |" for low, v in sorted(bands.items())]
-    return "\n".join(["", "| confidence | pages | true word F1 |", "|---|---|---|", *cells])
 
 
 @click.group()
@@ -180,6 +56,7 @@ def main() -> None:
 
 JSON = click.option("--json", "as_json", metavar="FILE", help="Also write everything as JSON.")
 PATHS = click.argument("paths", nargs=-1, required=True)
+JOBS = click.option("--jobs", default=1, show_default=True, help="Peers that run side by side, a process each.")
 
 
 @main.command()
@@ -188,13 +65,20 @@ PATHS = click.argument("paths", nargs=-1, required=True)
 @click.option("--kind", type=click.Choice(["html", "text"]), default="html", show_default=True)
 @click.option("--peers", is_flag=True, help="Also trafilatura on the same pages (HTML).")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--save", metavar="FILE.npz", help="Keep every line's calibrated out-of-fold probability (HTML).")
 @JSON
-def folds(paths: tuple[str, ...], on: str, kind: str, peers: bool, seed: int, as_json: str | None) -> None:
+def folds(
+    paths: tuple[str, ...], on: str, kind: str, peers: bool, seed: int, save: str | None, as_json: str | None
+) -> None:
     """Host-grouped 5-fold figures: every page is scored by a model that has not seen its host."""
+    if save and kind == "text":
+        raise click.UsageError("--save keeps HTML pages: a page has several renderings as text")
     items = read_labelled(paths)
     data = make_dataset(items, Kind(kind), seed=seed, progress=say)
     _, probabilities = fit_head(data, seed=seed, progress=say)
     calibrated = cross_calibrated(data, probabilities)
+    if save:
+        save_predictions(Path(save), data, calibrated)
     names = sorted(set(data.rendering))
     report = Report(
         {"cleaner (5-fold)": [s for s in score_lines(data, calibrated) if s.groups.get("dataset") == on]},
@@ -212,7 +96,8 @@ def folds(paths: tuple[str, ...], on: str, kind: str, peers: bool, seed: int, as
                 click.echo(f"| {name} | {len(rows)} | {mean:.4f} | {sum(articles) / max(len(articles), 1):.4f} |")
     if peers and kind == "html":
         chosen = [item for item in data.items if item.dataset == on]
-        report = run_peers(chosen, {"trafilatura": trafilatura_text}, report)
+        only = {"trafilatura": HTML_PEERS["trafilatura"]}
+        report = with_peers(report, chosen, run_peers(chosen, only, progress=say))
     finish(report, ["page_type"], as_json)
 
 
@@ -242,57 +127,111 @@ def holdout(
     finish(evaluate(pages, cleaner, progress=say), ["dataset"], as_json)
 
 
+def text_answers(items: list[LabelledPage], extract: Extract) -> Answers:
+    """A rule for lines needs no process of its own."""
+    start = time.process_time()
+    texts: list[str | None] = [extract(item.page.content) for item in items]
+    return Answers(texts, seconds=time.process_time() - start)
+
+
 @main.command()
 @PATHS
 @click.option("--model", help="Model file; without it, the shipped one.")
 @click.option("--kind", type=click.Choice(["html", "text"]), default="html", show_default=True)
 @click.option("--only", multiple=True, help="Only these peers.")
-@click.option("--plot", help="Draw the distribution of word F1.")
+@click.option("--plot", metavar="FILE", help="Draw the distribution of word F1.")
+@JOBS
 @JSON
 def peers(
-    paths: tuple[str, ...], model: str | None, kind: str, only: tuple[str, ...], plot: str | None, as_json: str | None
+    paths: tuple[str, ...],
+    model: str | None,
+    kind: str,
+    only: tuple[str, ...],
+    plot: str | None,
+    jobs: int,
+    as_json: str | None,
 ) -> None:
     """A model beside its peers on pages that it was not trained on."""
-    items = [item for item in read_labelled(paths) if item.page.kind is Kind.HTML]
+    known = TEXT_PEERS if kind == "text" else HTML_PEERS
+    if unknown := set(only) - set(known):
+        raise click.UsageError(f"no peer {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
+    items = read_pages(paths)
     if kind == "text":
         items = [as_text(item) for item in items]
     report = evaluate(items, Cleaner(model), peers=False)
     kept_all = [score_page(item, "\n".join(segment(item.page).texts)) for item in items]
     report = Report({**report.scores, "keep all": kept_all}, {**report.seconds}, report.bootstrap, report.seed)
-    chosen = TEXT_PEERS if kind == "text" else html_peers()
-    chosen = {name: extract for name, extract in chosen.items() if not only or name in only}
-    report = run_peers(items, chosen, report)
-    finish(report, ["dataset", "page_type", "language"], as_json)
+    names = [name for name in known if not only or name in only]
+    if kind == "text":
+        answers = {name: text_answers(items, TEXT_PEERS[name]) for name in names}
+    else:
+        answers = run_peers(items, {name: HTML_PEERS[name] for name in names}, jobs=jobs, progress=say)
+    finish(with_peers(report, items, answers), ["dataset", "page_type", "language"], as_json)
+    failed = [(name, number, error) for name in names for number, error in answers[name].errors.items()]
+    if failed:
+        click.echo("\n| failed | page | why |\n|---|---|---|")
+        for name, number, error in failed:
+            click.echo(f"| {name} | {items[number].page.id} | {error.splitlines()[0].replace('|', ' ')} |")
     if plot:
-        report.plot(plot)
+        with_peers(report, items, answers).plot(plot)
+
+
+@main.command()
+@click.argument("clone", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--model", help="Model file; without it, the shipped one.")
+def predict(clone: Path, model: str | None) -> None:
+    """Write the cleaner's answers where the own evaluate.py of a clone of WCXB or of article-extraction-benchmark
+    reads them."""
+    items = read_pages([clone])
+    pages = Cleaner(model).clean_many(item.page for item in items)
+    texts = {item.page.id or "": page.text for item, page in zip(items, pages, strict=True)}
+    for path in write_answers(clone, texts):
+        click.echo(path)
 
 
 @main.command()
 @PATHS
-@click.option("--on", help="Only this data set.")
-@click.option("--pages", default=20, show_default=True)
+@click.option("--on", multiple=True, help="Only these data sets.")
+@click.option("--pages", default=20, show_default=True, help="How many of the worst pages to list line by line.")
 @click.option("--model", help="Model file; without it, the shipped one.")
+@click.option("--from", "stored", metavar="FILE.npz", help="Out-of-fold probabilities that 'folds --save' wrote.")
 @click.option("--page-type", help="Only this page type.")
-def worst(paths: tuple[str, ...], on: str | None, pages: int, model: str | None, page_type: str | None) -> None:
-    """The worst pages with what was lost (-) and what was kept wrongly (+), line by line."""
-    from cleaner.labelled import align
-    from cleaner.tokens import tokenize
-
-    items = [item for item in read_labelled(paths) if on in (None, item.dataset)]
+@click.option("--examples", "shown", default=0, show_default=True, help="For the top classes, this many pages each.")
+@click.option("--top", default=30, show_default=True, help="Classes in the tables by set and page type.")
+def worst(
+    paths: tuple[str, ...],
+    on: tuple[str, ...],
+    pages: int,
+    model: str | None,
+    stored: str | None,
+    page_type: str | None,
+    shown: int,
+    top: int,
+) -> None:
+    """The worst pages with what was lost (-) and kept wrongly (+), line by line, and all errors by class."""
+    items = [item for item in read_pages(paths) if not on or item.dataset in on]
     items = [item for item in items if page_type in (None, item.page_type)]
+    cleaned: Iterator[tuple[LabelledPage, CleanedPage]]
+    if stored:
+        cleaned = load_predictions(Path(stored), items)
+    else:
+        cleaned = zip(items, Cleaner(model).clean_many(item.page for item in items), strict=True)
     rows = []
-    for item, page in zip(items, Cleaner(model).clean_many(item.page for item in items), strict=True):
-        rows.append((score_page(item, page.text, page.confidence), item, page))
-    rows.sort(key=lambda row: row[0].f1)
-    for score, item, page in rows[:pages]:
-        click.echo(
-            f"\n== {score.page} {item.page_type or ''} {item.page.url or ''}\n   F1 {score.f1:.3f} "
-            f"precision {score.precision:.3f} recall {score.recall:.3f} confidence {page.confidence:.3f}"
-        )
-        shares = align(tokenize(page.segmented.texts), item.gold)
-        for line, share in zip(page.lines, shares, strict=True):
-            if line.kept != (share >= 0.5) and line.text:
-                click.echo(f"{'+' if line.kept else '-'} {line.probability:.2f} {line.tag:10} {line.text[:140]}")
+    for number, (item, page) in enumerate(cleaned):
+        say(f"page {number} of {len(items)}")
+        rows.append((*wrong_lines(item, page), item))
+    say("")
+    judged = [(score, wrong) for score, wrong, _ in rows]
+    mean = sum(score.f1 for score, _ in judged) / max(len(judged), 1)
+    click.echo(f"{len(rows)} pages, mean word F1 {mean:.4f}\n")
+    click.echo(class_table(judged))
+    for by in ("dataset", "page_type"):
+        click.echo("\n" + class_table(judged, by, top))
+    if shown:
+        click.echo(examples(judged, top, shown))
+    for score, wrong, item in sorted(rows, key=lambda row: row[0].f1)[:pages]:
+        click.echo(f"\n== {score.page} {item.page_type or ''} {item.page.url or ''}")
+        click.echo(page_listing(score, wrong))
 
 
 if __name__ == "__main__":

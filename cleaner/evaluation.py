@@ -60,7 +60,11 @@ def _shingles(words: Sequence[str]) -> Counter[tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class PageScore:
-    """The measures of one cleaned page; ``shingle_precision`` is None without output, the recall without gold."""
+    """The measures of one cleaned page; ``shingle_precision`` is None without output, the recall without gold.
+
+    ``exact`` tells that the words are the gold's, in its order; ``failed`` that the cleaner gave an error or no answer
+    in time, which counts as empty output.
+    """
 
     page: str
     host: str
@@ -72,12 +76,15 @@ class PageScore:
     shingle_recall: float | None
     confidence: float | None = None
     empty: bool = False
+    exact: bool = False
+    failed: bool = False
 
 
-def score_page(item: LabelledPage, text: str, confidence: float | None = None) -> PageScore:
+def score_page(item: LabelledPage, text: str, confidence: float | None = None, *, failed: bool = False) -> PageScore:
     """Score one page's text against its gold."""
     f1, precision, recall = word_scores(text, item.gold)
-    ours, theirs = _shingles(words_of(text)), _shingles(words_of(item.gold))
+    words, wanted = words_of(text), words_of(item.gold)
+    ours, theirs = _shingles(words), _shingles(wanted)
     overlap = (ours & theirs).total()
     groups = {"kind": str(item.page.kind), "site": item.host}
     for name in ("language", "page_type", "dataset"):
@@ -95,12 +102,17 @@ def score_page(item: LabelledPage, text: str, confidence: float | None = None) -
         shingle_recall=overlap / theirs.total() if theirs else None,
         confidence=confidence,
         empty=not ours,
+        exact=words == wanted,
+        failed=failed,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Means over pages; ``low`` and ``high`` bound word F1 with 95 % confidence (bootstrap over hosts)."""
+    """Means over pages; ``low`` and ``high`` bound word F1 with 95 % confidence (bootstrap over hosts).
+
+    ``exact`` is the share of exact matches; ``empty`` and ``failed`` count pages.
+    """
 
     pages: int
     f1: float
@@ -109,7 +121,9 @@ class Summary:
     precision: float
     recall: float
     shingle_f1: float
+    exact: float
     empty: int
+    failed: int
 
     def as_dict(self) -> dict[str, float]:
         return {name: round(float(getattr(self, name)), 4) for name in self.__slots__}
@@ -143,7 +157,9 @@ def summarize(scores: Sequence[PageScore], *, bootstrap: int = 1000, seed: int =
         precision=_mean(score.precision for score in scores),
         recall=_mean(score.recall for score in scores),
         shingle_f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+        exact=_mean(float(score.exact) for score in scores),
         empty=sum(score.empty for score in scores),
+        failed=sum(score.failed for score in scores),
     )
 
 
@@ -193,7 +209,10 @@ class Report:
         """Everything, ready for JSON."""
         return {
             "overall": {
-                name: {**summary.as_dict(), "cpu_seconds": round(self.seconds[name], 3)}
+                name: {
+                    **summary.as_dict(),
+                    **({"cpu_seconds": round(self.seconds[name], 3)} if name in self.seconds else {}),
+                }
                 for name, summary in self.summaries.items()
             },
             "confidence_rank_correlation": round(self.correlation(), 4),
@@ -202,7 +221,7 @@ class Report:
                     group: {name: summary.as_dict() for name, summary in row.items()}
                     for group, row in self.grouped(by).items()
                 }
-                for by in ("kind", "page_type", "language", "site")
+                for by in ("kind", "dataset", "page_type", "language", "site")
             },
         }
 

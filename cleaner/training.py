@@ -25,13 +25,16 @@ from cleaner.features import Columns, HashedWeights, feature_matrix, feature_nam
 from cleaner.features.hashed import BUCKETS, structure_terms, wording_terms
 from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
-from cleaner.page import Floats, Kind, Lines, Page
+from cleaner.page import Floats, Kind, Lines
 from cleaner.pipeline import BATCH_PAGES, predict
-from cleaner.renderings import RENDERINGS, partly_cleaned, transplant
+from cleaner.renderings import COMPOSED, RENDERINGS, rendered
 from cleaner.segmentation import segment
 from cleaner.tokens import tokenize
 
-__all__ = ["Dataset", "Training", "cross_calibrated", "fit_head", "make_dataset", "score_lines", "train"]
+__all__ = [
+    "Dataset", "Training", "cross_calibrated", "fit_head", "fold_heads", "folds_of", "make_dataset", "score_lines",
+    "train",
+]  # fmt: skip
 
 Progress = Callable[[str], None]
 
@@ -47,6 +50,7 @@ PARAMETERS: dict[str, Any] = {
     "max_bins": 63,
     "early_stopping": False,
 }
+OTHER_RENDERING = 0.6  # share of pages that are learnt from in another rendering as well
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
 KNOTS = 32
@@ -117,7 +121,8 @@ def make_dataset(
         kept.append(item)
         lines.append(cut)
         rendering.append(how)
-        share.append(align(tokens, item.gold))
+        found = align(tokens, item.gold)
+        share.append(_once(cut.texts, found) if kind is Kind.TEXT else found)
         words.append(tokens.words)
         weight.append(_weights(item, tokens.words))
     if not lines:
@@ -136,7 +141,7 @@ def make_dataset(
 
 
 def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int) -> list[tuple[LabelledPage, str]]:
-    """HTML pages as text: each as its visible lines, half also otherwise, half also composed or cleaned in part.
+    """HTML pages as text: each as its visible lines, in one of the other renderings, and in all composed ones.
 
     A composed page takes its junk from pages of its own fold only, so that folds stay apart.
     """
@@ -152,20 +157,19 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
     others = [name for name in RENDERINGS if name != "visible"]
     out: list[tuple[LabelledPage, str]] = []
     for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
-        texts = {"visible": RENDERINGS["visible"](cut, rng)}
-        if rng.random() < 0.5:
-            name = rng.choice(others)
-            texts[name] = RENDERINGS[name](cut, rng)
-        if rng.random() < 0.8:
-            near = peers[fold[item.host]]
-            donors = [(segmented[j], main[j]) for j in rng.sample(near, min(3, len(near)))]
-            if rng.random() < 0.5:
-                texts["transplant"] = transplant(cut, main[i], donors, rng)
-            else:
-                texts["partly cleaned"] = partly_cleaned(cut, main[i], rng)
-        for name, text in texts.items():
-            page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
-            out.append((replace(item, page=page), name))
+        near = peers[fold[item.host]]
+        donors = [(segmented[j], main[j]) for j in rng.sample(near, min(5, len(near)))]
+        names = ["visible", *([rng.choice(others)] if rng.random() < OTHER_RENDERING else []), *COMPOSED]
+        out += [(rendered(item, name, cut, main[i], donors, rng), name) for name in names]
+    return out
+
+
+def _once(texts: Sequence[str], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of a line that stands twice in a row the first is the one that the gold has."""
+    out = share.copy()
+    for i in range(1, len(texts)):
+        if texts[i] == texts[i - 1] and out[i] > out[i - 1]:
+            out[i], out[i - 1] = out[i - 1], out[i]
     return out
 
 
@@ -377,6 +381,31 @@ def fit_head(
         knot_in, knot_out = calibration(probabilities, data)
         head = replace(head, knot_in=knot_in, knot_out=knot_out)
     return head, probabilities
+
+
+def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> list[Head]:
+    """For each fold the head that has not seen its hosts, calibrated by the other folds: five fits.
+
+    For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
+    """
+    features = feature_names(data.kind)
+    words = learn_words(data, seed=seed, progress=progress)
+    matrix = make_matrix(data, features, words)
+    fold = data.fold_of_line
+    count = int(fold.max()) + 1
+    arrays = (matrix, data.labels, data.weight)
+    run = Parallel(n_jobs=min(count, cpu_count()))
+    heads = run(delayed(_fit)(*arrays, fold != number, features, seed) for number in range(count))
+    probabilities = np.zeros(len(fold), dtype=np.float32)
+    for number, head in enumerate(heads):
+        probabilities[fold == number] = head.predict(matrix[fold == number])
+    out = []
+    for number, head in enumerate(heads):
+        knot_in, knot_out = calibration(probabilities, data, fold != number)
+        own = words[number]
+        structure, wording = own.structure.astype(np.float16), own.wording.astype(np.float16)
+        out.append(replace(head, knot_in=knot_in, knot_out=knot_out, structure=structure, wording=wording))
+    return out
 
 
 def score_lines(data: Dataset, probabilities: Floats, renderings: Sequence[str] = SCORED) -> list[PageScore]:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaner import tokens as tk
+from cleaner.features import shapes
 from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns
 from cleaner.features.hashed import HashedWeights
 from cleaner.lexicon import CUES
@@ -293,6 +294,35 @@ def _group_features() -> Iterable[Feature]:
         )
 
 
+def _shape_features() -> Iterable[Feature]:
+    """Without HTML the lines around a line are all there is: runs, turns, copies, and where the body is."""
+    for name in ("words", "capitals", "head_repeats", "wording", "numbers"):
+        label = name.replace("_", " ")
+        yield Feature(f"run {label}", TEXT, partial(lambda n, c: shapes.run_mean(c, n), name), "own")
+    for step in (2, 3, 4):
+        yield Feature(f"period {step}", TEXT, partial(lambda s, c: shapes.period(c, s), step), "own")
+    for i, name in enumerate(("since copy", "until copy")):
+        yield Feature(name, TEXT, partial(lambda i, c: _log(c.kept("copies", shapes.copy_distance)[i]), i), "own")
+    for i, name in enumerate(("overlap above", "overlap below")):
+        yield Feature(name, TEXT, partial(lambda i, c: c.kept("overlap", shapes.overlap)[i], i), "own")
+    for i, name in enumerate(("first word repeats", "last word repeats")):
+        yield Feature(name, TEXT, partial(lambda i, c: _log(c.kept("ends", shapes.end_repeats)[i]), i), "own")
+    for i, name in enumerate(("in body", "around body")):
+        yield Feature(name, TEXT, partial(lambda i, c: c.kept("body", shapes.body)[i], i), "own")
+    for offset in (-1, 1):
+        for name in ("tail", "head"):
+            yield Feature(
+                f"{name} {offset:+d}",
+                TEXT,
+                partial(lambda n, o, c: shapes.neighbour_code(c, getattr(c.tokens, n), o), name, offset),
+                "own",
+            )
+    for name in ("wording", "title_like"):
+        yield Feature(f"page line {name}", TEXT, partial(lambda n, c: c.total(n) / c.total("one"), name), "own")
+    yield Feature("title like ±3", TEXT, lambda c: c.window("title_like", 3) / c.window("one", 3), "own")
+    yield Feature("title like ±8", TEXT, lambda c: c.window("title_like", 8) / c.window("one", 8), "own")
+
+
 def _learnt_features() -> Iterable[Feature]:
     for name, kinds in (("structure", HTML), ("wording", BOTH)):
         yield Feature(name, kinds, partial(lambda n, c: c.column(n), name), "own")
@@ -309,7 +339,7 @@ FEATURES: dict[str, Feature] = {
     feature.name: feature
     for family in (
         _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
-        _class_features, _group_features, _learnt_features,
+        _class_features, _group_features, _learnt_features, _shape_features,
     )
     for feature in family()
 }  # fmt: skip

@@ -6,7 +6,7 @@ Windows, containers and whole pages are sums over contiguous lines, that is, dif
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -92,6 +92,7 @@ class Columns:
         self.tokens = tk.tokenize(self.texts)
         self._named: dict[str, Array] = {}
         self._prefix: dict[str, Array] = {}
+        self._kept: dict[str, Any] = {}
 
     # -- single lines ------------------------------------------------------------------------------------------
 
@@ -102,6 +103,12 @@ class Columns:
             made = getattr(self, f"_make_{name}")()
             found = self._named[name] = np.asarray(made, dtype=np.float64)
         return found
+
+    def kept(self, name: str, make: Callable[[Columns], Any]) -> Any:
+        """What ``make`` gives for this batch, made once."""
+        if name not in self._kept:
+            self._kept[name] = make(self)
+        return self._kept[name]
 
     def joined(self, attribute: str) -> Array:
         """One of the arrays of `Lines`, joined over the pages."""
@@ -238,6 +245,10 @@ class Columns:
     def _make_short(self) -> Any:
         """1 for a line of few words that ends no sentence."""
         return (self.column("words") < PROSE_WORDS) & (self.tokens.tail != tk.END)
+
+    def _make_title_like(self) -> Any:
+        """1 for a line that begins with a capital and ends no sentence."""
+        return (self.tokens.head == tk.UPPER) & (self.tokens.tail != tk.END)
 
     def _make_ended(self) -> Any:
         tail = self.tokens.tail
@@ -407,10 +418,19 @@ class Columns:
         following = np.minimum.accumulate(np.where(flag, self.row, far)[::-1])[::-1]
         return np.where(following < self.high, following - self.row, self.high - self.low).astype(np.float64)
 
-    def share_of_run(self, keys: Index) -> tuple[Array, Array]:
-        """Runs of neighbouring lines with the same key: for each line its place in the run and the run's length."""
+    def _fresh(self, keys: Index) -> npt.NDArray[np.bool_]:
         fresh = np.ones(self.n, dtype=bool)
         fresh[1:] = (keys[1:] != keys[:-1]) | (self.page_of[1:] != self.page_of[:-1])
+        return fresh
+
+    def run_of(self, keys: Index) -> Index:
+        """The number of each line's run: neighbouring lines of a page with the same key."""
+        out: Index = np.cumsum(self._fresh(keys)) - 1
+        return out
+
+    def share_of_run(self, keys: Index) -> tuple[Array, Array]:
+        """Runs of neighbouring lines with the same key: for each line its place in the run and the run's length."""
+        fresh = self._fresh(keys)
         start = np.maximum.accumulate(np.where(fresh, self.row, 0))
         run = np.cumsum(fresh) - 1
         length = np.bincount(run)[run]

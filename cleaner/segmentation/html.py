@@ -417,9 +417,12 @@ class _Walk:
             return
         if any(len(text) > MAX_CELL for text in self.texts[first:]):
             return
-        self.texts[first:] = ["\t".join(self.texts[first:])]
+        at = {e: first + i for i, e in enumerate(elements)}
+        # A cell without text keeps its place, or the cells after it would move to the left.
+        cells = [at.get(e, -1) for e in range(row + 1, len(parents)) if parents[e] == row]
+        self.texts[first:] = ["\t".join(self.texts[i] if i >= 0 else "" for i in cells)]
         if self.links:
-            self.markup[first:] = ["\t".join(self.markup[first:])]
+            self.markup[first:] = ["\t".join(self.markup[i] if i >= 0 else "" for i in cells)]
         self.tags[first:] = ["tr"]
         self.level[first:] = [0]
         for column in (self.link_chars, self.link_count, self.bold_chars):
