@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cleaner.features import FEATURES, feature_matrix, feature_names
 from cleaner.features.columns import Columns
-from cleaner.features.hashed import BUCKETS, HashedWeights, structure_terms, wording_terms
+from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, HashedWeights, structure_terms, wording_terms
 from cleaner.lexicon import CUES
 from cleaner.page import Kind, Lines, Page
 from cleaner.segmentation import segment
@@ -165,6 +165,17 @@ def test_the_terms_that_are_trained_are_the_terms_that_are_scored(pages: list[st
         count[line] += 1
     expected = total / np.sqrt(np.maximum(count, 1))
     assert columns.column(name) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [BUCKETS, TEXT_BUCKETS])
+def test_wording_of_text_has_weights_of_either_size(size: int) -> None:
+    columns = Columns([text(f"Share this\n{PROSE}\n\n2 of 3")])
+    lines, buckets = wording_terms(columns, size)
+    assert (buckets < size).all()
+    weights = np.random.default_rng(1).normal(size=size).astype(np.float32)
+    total = np.bincount(lines, weights=weights[buckets]) / np.sqrt(np.bincount(lines))
+    known = Columns([text(f"Share this\n{PROSE}\n\n2 of 3")], HashedWeights(NO_WEIGHTS.structure, weights))
+    assert known.column("wording") == pytest.approx(total, abs=1e-5)
 
 
 # -- single features on lines small enough to count ---------------------------------------------------------------
