@@ -278,10 +278,23 @@ class _Look:
         return bool(e) and not self.main[elements.first[e] : elements.last[e]].any()
 
     def where(self, i: int) -> str:
-        """Before, among or after what was kept rightly."""
+        """Before, among or after what was kept rightly, and there beside lines of the gold or elsewhere."""
         if self.first < 0:
             return "on a page of which nothing was kept rightly"
-        return "before the main text" if i < self.first else "after it" if i > self.last else "within it"
+        if i < self.first:
+            return "before the main text"
+        if i <= self.last:
+            return "within it"
+        return "after it, in its container" if self.beside_gold(i) else "after it"
+
+    def beside_gold(self, i: int) -> bool:
+        """The element around the line's own holds lines of the gold: it goes on where the gold stops."""
+        elements = self.lines.elements
+        if elements is None or self.lines.element is None:
+            return False
+        e = int(elements.parent[self.lines.element[i]])
+        whole_page = elements.signatures[elements.signature[e]][0] in ("html", "body")
+        return not whole_page and bool(self.main[elements.first[e] : elements.last[e]].any())
 
     # -- pools of word runs, by length ---------------------------------------------------------------------------
 

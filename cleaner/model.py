@@ -323,7 +323,8 @@ def pack_trees(
 def _at_most(bound: float) -> float:
     """The largest float32 that is not above ``bound``: the same rows go left as with the float64 threshold."""
     low = np.float32(bound)
-    return float(low if float(low) <= bound else np.nextafter(low, np.float32(-np.inf)))
+    # Never -0.0: `Head.scores` reads the sign of a difference, and -0.0 less 0.0 has one.
+    return float(low if float(low) <= bound else np.nextafter(low, np.float32(-np.inf))) + 0.0
 
 
 @cache

@@ -33,7 +33,8 @@ class Page:
     """One decoded page.
 
     ``encoding`` and ``replaced`` tell how bytes became ``content`` (``None`` and 0 when it came as ``str``);
-    ``id`` is whatever the source calls the page (a path, a record id), for messages and records.
+    ``id`` is whatever the source calls the page (a path, a record id), for messages and records; ``site`` names the
+    pages that it is one of, where that is not the host of ``url`` (see `cleaner.sites`).
     """
 
     content: str
@@ -43,6 +44,7 @@ class Page:
     encoding: str | None = None
     replaced: int = 0
     markdown: bool = False
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,13 +208,15 @@ KEPT_CLASSES = [
     ("links, nothing known", "<p><a href=/x>All boats go north again</a>"),
     ("short line after it", "<p>All boats go north again"),
     ("prose after it", f"<p>{EXTRA}"),
+    ("prose after it, in its container", f"<div><p>{GOLD}</p><p>{EXTRA}</p></div>"),
     ("table after it", "<table><tr><td>Boat<td>Hour</table>"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "html"), KEPT_CLASSES)
 def test_classes_of_what_was_kept_wrongly(kind: str, html: str) -> None:
-    item = page(f"{LEAD}</main>{html}", GOLD)
+    gold = f"{GOLD}\n{GOLD}" if "container" in kind else GOLD
+    item = page(f"{LEAD}</main>{html}", gold)
     score, wrongs = wrong_lines(item, cleaned(item.page.content))
     assert [(wrong.side, wrong.kind) for wrong in wrongs] == [("kept", kind)]
     assert wrongs[0].loss == pytest.approx(1 - score.f1)

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 import cleaner.lexicon
+from cleaner.features import Columns
 from cleaner.lexicon import CUES, cues, languages, stop_words
+from cleaner.page import Kind, Page
+from cleaner.segmentation import segment
 from cleaner.tokens import hash_words, phrase_hash, tokenize
 
 FOLDER = Path(cleaner.lexicon.__file__).parent
@@ -41,6 +44,41 @@ def test_cue_phrases_have_a_class_and_are_short_enough_to_be_found(path: Path) -
     sizes = phrase_hash([row.split("\t")[1] for row in found])[1]
     assert not [row for row, size in zip(found, sizes.tolist(), strict=True) if not 1 <= size <= 6], "1 to 6 words"
     assert not [row for row, count in Counter(found).items() if count > 1], "written twice"
+
+
+def test_at_least_thirty_languages_have_stop_words_and_cues_of_every_class() -> None:
+    complete = {path.stem for path in CUE if {row.split("\t")[0] for row in rows(path)} == set(CUES)}
+    assert len(complete & {path.stem for path in STOP}) >= 30
+    assert complete == {path.stem for path in CUE}
+
+
+def test_stop_words_are_words_of_their_own_in_the_text() -> None:
+    # A word that is cut into several tokens is never found. Contractions are, and words of scripts without spaces.
+    for path in STOP:
+        found = rows(path)
+        alive = int(hash_words(found)[1].sum())
+        assert alive >= (0.7 * len(found) if path.stem not in ("th", "ja", "zh") else 1), path.stem
+
+
+# What a web page prints below an article, in scripts of every kind: most of it must be covered by cues of its class.
+PRINTED = [
+    ("Leave a comment", "comment"), ("Alle Rechte vorbehalten", "legal"), ("À lire aussi", "related"),
+    ("Datenschutzerklärung", "legal"), ("Política de privacidad", "legal"), ("Все права защищены", "legal"),
+    ("Читайте также", "related"), ("船は今朝も遅れた", ""), ("今天天气很好", ""), ("Der Hafen lag im Nebel", ""), ("関連記事", "related"), ("相关阅读", "related"),
+    ("版权所有", "legal"), ("관련 기사", "related"), ("اقرأ أيضا", "related"), ("قراءة المزيد", "related"),
+    ("Διαβάστε επίσης", "related"), ("Přečtěte si také", "related"), ("Zobacz także", "related"),
+    ("Leggi anche", "related"), ("Lees ook", "related"), ("Les også", "related"), ("Läs också", "related"),
+    ("Lue myös", "related"), ("Citește și", "related"), ("Baca juga", "related"), ("Xem thêm", "related"),
+    ("यह भी पढ़ें", "related"), ("קרא עוד", "related"), ("Читайте також", "related"), ("แนะนำ", "related"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "name"), PRINTED)
+def test_what_pages_print_is_recognised(text: str, name: str) -> None:
+    page = Page(f"<p>{text}</p>", Kind.HTML)
+    columns = Columns([segment(page)])
+    shares = {cue: float(columns.cue(cue)[0]) for cue in CUES}
+    assert (max(shares, key=lambda cue: shares[cue]) if max(shares.values()) >= 0.5 else "") == name, shares
 
 
 def test_names_are_language_codes_that_fit_in_64_bits() -> None:

@@ -8,16 +8,18 @@ element, element around it, first word, …), so one table of weights serves eac
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+<<<<<<< HEAD
 from cleaner.page import Kind
 from cleaner.tokens import Ints, hash_strings
+=======
+from cleaner.tokens import Ints
+>>>>>>> main
 
 if TYPE_CHECKING:
     from cleaner.features.columns import Columns
@@ -35,10 +37,13 @@ BUCKETS = 1 << 15
 TEXT_BUCKETS = 1 << 17
 _NEAR = 2  # elements around a line's own whose words count as near
 _HEAD_WORDS, _HEAD_PAIRS, _MANY_WORDS = 12, 8, 13
+<<<<<<< HEAD
 _TEXT_WORDS = 30  # words and pairs
 MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
+=======
+>>>>>>> main
 OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
     np.uint64(0x9E3779B97F4A7C15 * (i + 1) & 0xFFFFFFFFFFFFFFFF) for i in range(9)
 )
@@ -60,46 +65,12 @@ def _bucket(hashes: npt.NDArray[np.uint64], role: np.uint64, buckets: int = BUCK
     return (mixed >> np.uint64(65 - buckets.bit_length())).astype(np.int64)
 
 
-@lru_cache(maxsize=50_000)
-def _signature_hashes(tag: str, words: str) -> npt.NDArray[np.uint64]:
-    parts = _LETTERS.findall(CAMEL.sub("-", words[:MAX_WORDS]).lower())
-    return np.array([_word_hash(part) for part in (tag, *parts)], dtype=np.uint64)
-
-
-@lru_cache(maxsize=50_000)
-def _word_hash(word: str) -> int:
-    return int(hash_strings([word])[0])
-
-
-def _signatures(columns: Columns) -> tuple[Ints, npt.NDArray[np.uint64], Ints]:
-    """The distinct signatures of the batch: of each element its signature, all their hashes, and where each begins."""
-    hashes: list[npt.NDArray[np.uint64]] = []
-    of_element: list[Ints] = []
-    for page in columns.pages:
-        assert page.elements is not None
-        of_element.append(page.elements.signature.astype(np.int64) + len(hashes))
-        hashes += [_signature_hashes(*signature) for signature in page.elements.signatures]
-    sizes = np.array([len(part) for part in hashes], dtype=np.int64)
-    return np.concatenate(of_element), np.concatenate(hashes), np.append(0, np.cumsum(sizes))
-
-
-def _inline(columns: Columns) -> Ints:
-    """The signature of each line's innermost inline element, as `_signatures` numbers them; -1 without."""
-    out: list[Ints] = []
-    shift = 0
-    for page in columns.pages:
-        assert page.inline is not None and page.elements is not None
-        out.append(np.where(page.inline >= 0, page.inline + shift, -1).astype(np.int64))
-        shift += len(page.elements.signatures)
-    return np.concatenate(out)
-
-
 def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Array:
     """The structure model's log-odds for each line (without its intercept), shape (n,)."""
     if not len(weights):
         return np.zeros(columns.n)
     box = columns.containers
-    signature, hashes, bounds = _signatures(columns)
+    signature, hashes, bounds = box.signature, box.part_hashes, box.part_bounds
 
     def sums(role: np.uint64) -> Array:
         total = np.zeros(len(hashes) + 1)
@@ -122,7 +93,7 @@ def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Arra
     third = box.parent[second]
     score = sums(OWN)[signature][own] + near[first] + near[second] + far_all[third]
     count = np.diff(bounds)[signature[own]] + size[first] + size[second] + size_all[third]
-    inline = _inline(columns)
+    inline = box.inline
     has = inline >= 0
     score[has] += sums(INLINE)[inline[has]]
     count[has] += np.diff(bounds)[inline[has]]
@@ -133,7 +104,7 @@ def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Arra
 def structure_terms(columns: Columns) -> Terms:
     """Every term of the structure model as ``(line, bucket)``, for training; the same terms that the scores sum."""
     box = columns.containers
-    signature, hashes, bounds = _signatures(columns)
+    signature, hashes, bounds = box.signature, box.part_hashes, box.part_bounds
     size = np.diff(bounds)
     lines: list[Ints] = []
     buckets: list[Ints] = []
@@ -146,7 +117,7 @@ def structure_terms(columns: Columns) -> Terms:
 
     rows, at = columns.row, box.of_line
     add(rows, signature[at], OWN)
-    inline = _inline(columns)
+    inline = box.inline
     add(rows[inline >= 0], inline[inline >= 0], INLINE)
     for step in range(10_000):
         at = box.parent[at]
