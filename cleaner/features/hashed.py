@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-<<<<<<< HEAD
 from cleaner.page import Kind
-from cleaner.tokens import Ints, hash_strings
-=======
 from cleaner.tokens import Ints
->>>>>>> main
 
 if TYPE_CHECKING:
     from cleaner.features.columns import Columns
@@ -37,13 +33,7 @@ BUCKETS = 1 << 15
 TEXT_BUCKETS = 1 << 17
 _NEAR = 2  # elements around a line's own whose words count as near
 _HEAD_WORDS, _HEAD_PAIRS, _MANY_WORDS = 12, 8, 13
-<<<<<<< HEAD
 _TEXT_WORDS = 30  # words and pairs
-MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
-CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_LETTERS = re.compile(r"[^\W\d_]{2,}")
-=======
->>>>>>> main
 OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
     np.uint64(0x9E3779B97F4A7C15 * (i + 1) & 0xFFFFFFFFFFFFFFFF) for i in range(9)
 )
