@@ -309,6 +309,10 @@ def _shape_features() -> Iterable[Feature]:
         yield Feature(name, TEXT, partial(lambda i, c: _log(c.kept("ends", shapes.end_repeats)[i]), i), "own")
     for i, name in enumerate(("in body", "around body")):
         yield Feature(name, TEXT, partial(lambda i, c: c.kept("body", shapes.body)[i], i), "own")
+    yield Feature(
+        "lowest wording since prose", TEXT, lambda c: shapes.lowest_since_prose(c, c.column("wording")), "own"
+    )
+    yield Feature("highest cue since prose", TEXT, lambda c: -shapes.lowest_since_prose(c, -c.column("cue")), "own")
     for offset in (-1, 1):
         for name in ("tail", "head"):
             yield Feature(
