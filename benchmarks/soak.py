@@ -83,7 +83,9 @@ def main() -> None:
 
 
 PATHS = click.argument("paths", nargs=-1, required=True)
-LARGEST = click.option("--largest", default=10_000_000, show_default=True, help="Only pages up to this many characters.")
+LARGEST = click.option(
+    "--largest", default=10_000_000, show_default=True, help="Only pages up to this many characters."
+)
 
 
 @main.command()
@@ -252,7 +254,8 @@ def kill(runs: int, pages: int, jobs: int, seed: int, model: str | None) -> None
                     break
             kills += killed
             if (found := tree(cut)) != whole[form]:
-                differ = sorted(key for key in found.keys() | whole[form].keys() if found.get(key) != whole[form].get(key))
+                keys = sorted(found.keys() | whole[form].keys())
+                differ = [key for key in keys if found.get(key) != whole[form].get(key)]
                 fail(f"run {run} ({form}), killed {killed} times: {len(differ)} files differ, such as {differ[:3]}")
             shutil.rmtree(cut)
         where = ", ".join(f"{count} {name}" for name, count in sorted(by_phase.items()))
@@ -344,7 +347,7 @@ def hostile(folder: Path, number: int) -> None:
 @click.option("--time-limit", default=10.0, show_default=True)
 @click.option("--model", help="Model file; without it, the shipped one.")
 def mixed(good: int, bad: int, jobs: int, time_limit: float, model: str | None) -> None:
-    """A folder of good and hostile files: what is good comes out right, what is not is a row with an error, or empty."""
+    """A folder of good and hostile files: the good come out right, the others as rows with an error, or empty."""
     with workspace() as folder:
         (folder / "in").mkdir()
         for number in range(good):
@@ -355,7 +358,7 @@ def mixed(good: int, bad: int, jobs: int, time_limit: float, model: str | None) 
         more += ["--model", model] if model else []
         done = subprocess.run([*COMMAND, folder / "in", "-o", folder / "out.jsonl", *more], capture_output=True)
         rows = [json.loads(line) for line in (folder / "out.jsonl").open()]
-        expected = Cleaner(model).clean_many((story(number) for number in range(good)))
+        expected = Cleaner(model).clean_many(story(number) for number in range(good))
         right = {f"good{number:04d}.html": page.text for number, page in enumerate(expected)}
         found = {Path(row["id"]).name: row for row in rows}
         wrong = [name for name, text in right.items() if name not in found or found[name]["text"] != text]

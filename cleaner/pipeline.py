@@ -140,7 +140,7 @@ class Cleaner:
         for page, lines, (probabilities, words) in zip(pages, segmented, predict(self.model, segmented), strict=True):
             site = None if self.sites is None else page_site(page)
             if self.sites is not None and site is not None:
-                probabilities = adjusted(probabilities, lines.texts, self.sites, site)
+                probabilities = adjusted(probabilities, lines.texts, page.kind, self.sites, site)
             kept, confidence = decide(probabilities, words, self.favor)
             cleaned.append(CleanedPage(page, confidence, lines, probabilities, kept))
         return cleaned

@@ -23,13 +23,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaner.errors import BadInput, BadOutput
-from cleaner.page import Floats, Page
-from cleaner.tokens import Hashes, Tokens, hash_strings, tokenize
+from cleaner.page import Floats, Kind, Page
+from cleaner.tokens import Hashes, Ints, Tokens, hash_strings, tokenize
 
-__all__ = ["SiteCounter", "SiteCounts", "adjusted", "page_keys", "page_site", "site_of"]
+__all__ = ["SiteCounter", "SiteCounts", "adjusted", "evidence", "page_keys", "page_site", "site_of"]
 
-Shares = npt.NDArray[np.float64]
-
+# The weights of `evidence`, in log-odds; `python benchmarks/sites.py fit` made them, from pages that may train.
+WEIGHTS: Final[dict[Kind, tuple[float, float, float]]] = {
+    Kind.HTML: (0.45, -1.27, -0.63),
+    Kind.TEXT: (0.45, -1.27, -0.63),
+}
+TWIN: Final = 4.0  # evidence fades when less than a quarter of what looks like content is the page's own
 _TEMPLATE: Final = 0x9E6C63D0876A9A47
 _PAGE: Final = 0xC2B2AE3D27D4EB4F
 # Keys are kept in memory up to this many (32 MB), then sorted into files, one for each range of keys.
@@ -79,6 +83,10 @@ class _Keys:
     template: Hashes
 
 
+def _site_key(own: int) -> Hashes:
+    return _mixed(np.array([own], dtype=np.uint64), 0)
+
+
 def _keys(site: str, tokens: Tokens) -> _Keys:
     own = int(hash_strings([site])[0])
     hashes, templates = tokens.line_hashes(), tokens.line_hashes(template=True)
@@ -88,7 +96,7 @@ def _keys(site: str, tokens: Tokens) -> _Keys:
     digest = hashlib.blake2b(distinct.astype("<u8").tobytes(), digest_size=8).digest()
     page = _mixed(np.frombuffer(digest, dtype="<u8").astype(np.uint64), own ^ _PAGE)[0]
     return _Keys(
-        _mixed(np.array([own], dtype=np.uint64), 0)[0],
+        _site_key(own)[0],
         page,
         np.where(some, _mixed(hashes, own), zero),
         np.where(some, _mixed(templates, own ^ _TEMPLATE), zero),
@@ -227,6 +235,10 @@ class SiteCounts:
         at = np.minimum(np.searchsorted(self.table[0], keys), len(self) - 1)
         return np.where(self.table[0][at] == keys, self.table[1][at], 0).astype(np.int64)
 
+    def other_pages(self, site: str) -> int:
+        """How many pages of a site are counted: at least as many as a page of it has others; costs one look-up."""
+        return int(self.look_up(_site_key(int(hash_strings([site])[0])))[0])
+
     def others(self, site: str, tokens: Tokens) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """How many other pages the site has, and how many of those carry each line, and each line's template."""
         keys = _keys(site, tokens)
@@ -312,14 +324,35 @@ def _checked(table: Hashes) -> Hashes:
     return table
 
 
-def adjusted(probabilities: Floats, texts: list[str], counts: SiteCounts, site: str) -> Floats:
-    """The probability of each line, moved by how many of the site's other pages carry it: shape (lines,)."""
-    if not texts:
+def evidence(probabilities: Floats, words: Ints, total: int, line: Ints, template: Ints) -> npt.NDArray[np.float64]:
+    """What the counts tell of each line, shape (lines, 3): all 0 for a line that no other page has.
+
+    The columns are the share of the other pages that carry the line; the same, longer lines weighing more (long ones
+    do not recur by chance); and the squared share of those that carry only its template. Where nearly all that looks
+    like content recurs, the page has a twin, and its lines say little: all of it fades.
+    """
+    share = line / total
+    only_template = (np.maximum(template - line, 0) / total) ** 2
+    length = np.log1p(words)
+    mass = words * probabilities.astype(np.float64)
+    own = 1 - float((mass * share).sum()) / max(float(mass.sum()), 1e-9)
+    return min(1.0, TWIN * own) * np.stack([share, share * length, only_template * length], axis=1)
+
+
+def adjusted(probabilities: Floats, texts: list[str], kind: Kind, counts: SiteCounts, site: str) -> Floats:
+    """The probability of each line, moved by how many of the site's other pages carry it: shape (lines,).
+
+    A page whose site is not counted, or has no other page, keeps its probabilities. Costs a tokenization.
+    """
+    total = counts.other_pages(site)
+    if not total or not texts:
         return probabilities
     tokens = tokenize(texts)
-    total, line, _ = counts.others(site, tokens)
+    total, line, template = counts.others(site, tokens)
     if not total:
         return probabilities
+    found = evidence(probabilities, tokens.words, total, line, template)
     p = np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)
-    odds = np.log(p / (1 - p)) - 4 * line / total
-    return (1 / (1 + np.exp(-odds))).astype(np.float32)
+    odds = np.log(p / (1 - p)) + found @ np.array(WEIGHTS[kind])
+    moved: Floats = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    return np.where(found.any(axis=1), moved, probabilities)

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleaner import Cleaner, Page
 from cleaner.errors import BadInput, BadOutput
-from cleaner.sites import SiteCounter, SiteCounts, page_keys, site_of
+from cleaner.model import Model
+from cleaner.page import Kind
+from cleaner.sites import SiteCounter, SiteCounts, adjusted, page_keys, site_of
 from cleaner.tokens import tokenize
 
 FRAME = ["Home News Sport", "Subscribe to our morning letter and never miss a story again", "Most read today"]
@@ -63,7 +66,7 @@ def test_a_line_twice_on_one_page_is_on_one_page() -> None:
 
 
 def test_pages_that_differ_in_numbers_only_are_one_page() -> None:
-    twins = [["The lift is closed on day 7 of the month", "Read 3 times"], ["The lift is closed on day 9 of the month", "Read 80 times"]]  # fmt: skip
+    twins = [[f"The lift is closed on day {n} of the month", f"Read {n * n} times"] for n in (3, 17)]
     assert len(counted(twins)) == 0
     assert counted([*twins, page(1)]).others("example.org", tokenize(page(1)))[0] == 1
 
@@ -88,6 +91,61 @@ def test_no_room_for_temporary_files_is_one_line(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(BadOutput, match="set TMPDIR"):
         counted([page(1), page(2)])
+
+
+# What the counts do
+
+
+def moved(lines: list[str], p: list[float], counts: SiteCounts, kind: Kind = Kind.TEXT) -> list[float]:
+    return [float(x) for x in adjusted(np.array(p, dtype=np.float32), lines, kind, counts, "example.org")]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_what_recurs_loses_and_what_does_not_stays_to_the_bit(kind: Kind) -> None:
+    counts = counted([page(n) for n in range(10)])
+    lines, p = page(3), [0.7, 0.7, 0.9, 0.8, 0.9, 0.7, 0.5]
+    after = moved(lines, p, counts, kind)
+    assert all(after[i] < 0.4 for i in (0, 1))
+    assert after[1] < after[5] < p[5]  # longer lines recur by chance more rarely
+    assert [after[i] for i in (2, 3, 4)] == [float(np.float32(p[i])) for i in (2, 3, 4)]
+
+
+def test_nothing_moves_without_other_pages() -> None:
+    p = np.array([0.7] * 7, dtype=np.float32)
+    for counts in (counted([]), counted([page(3)]), counted([page(n) for n in range(9)], "example.com")):
+        assert adjusted(p, page(3), Kind.TEXT, counts, "example.org") is p
+    assert len(adjusted(p[:0], [], Kind.TEXT, counted([page(1), page(2)]), "example.org")) == 0
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_title_that_recurs_on_a_small_site_stays(others: int) -> None:
+    """A section title and a disclaimer inside the articles of a site of two or three pages, sure to be content."""
+    title = "The week in the harbour"
+    pages = [[title, *story(n)] for n in range(others + 1)]
+    after = moved(pages[0], [0.95, 0.95, 0.95, 0.95], counted(pages))
+    assert after[0] > 0.5
+
+
+def test_twins_do_not_take_each_other_for_a_frame() -> None:
+    """The same story twice, with another line above it, on a site of two pages."""
+    pages = [["Printed from our archive", *story(1)], ["Story of the day", *story(1)]]
+    after = moved(pages[0], [0.1, 0.9, 0.9, 0.9], counted(pages))
+    assert all(p > 0.8 for p in after[1:])
+
+
+def test_a_cleaner_without_counts_is_the_cleaner_it_was_and_with_them_drops_the_frame(small_model: Model) -> None:
+    texts = ["\n".join(page(n)) for n in range(12)]
+    pages = [Page(text, Kind.TEXT, url=f"https://www.example.org/{n}") for n, text in enumerate(texts)]
+    counts = counted([page(n) for n in range(12)])
+    plain, informed = Cleaner(small_model), Cleaner(small_model, sites=counts)
+    for n, text in enumerate(texts):
+        before = plain.clean(text, kind="text")
+        assert np.array_equal(informed.clean(text, kind="text").probabilities, before.probabilities)  # no address
+        after = informed.clean(text, url=f"https://www.example.org/{n}", kind="text")
+        assert (after.probabilities[[0, 1, 5]] < before.probabilities[[0, 1, 5]]).all()
+        assert np.array_equal(after.probabilities[2:5], before.probabilities[2:5])
+    one_by_one = [informed.clean(page).text for page in pages]
+    assert [page.text for page in informed.clean_many(pages, jobs=2)] == one_by_one
 
 
 # The site of a page

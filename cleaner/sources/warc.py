@@ -70,7 +70,7 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
                     records = iter(ArchiveIterator(stream, parse_http=False, record_types=WarcRecordType.any_type))
                 record = next(records)
                 last = record.stream_pos
-                known = known or not record.record_type & WarcRecordType.unknown
+                known = known or bool(record.record_type & WarcRecordType.any_type)
                 item = _item(record, label, start + last, options) if record.record_type & wanted else None
             except StopIteration:
                 if not known and start == 0:
