@@ -10,16 +10,16 @@ is a difference of two prefixes, shifted back by the inverse of an odd base.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Tokens", "hash_strings", "hash_words", "phrase_hash", "spread", "tokenize"]
+__all__ = ["Tokens", "character_table", "hash_strings", "hash_words", "phrase_hash", "spread", "tokenize"]
 
 Codes = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
@@ -53,8 +53,18 @@ _NUMBER = np.uint64(0x165667B19E3779F9)  # the hash that stands for every word w
 
 @cache
 def _table() -> Codes:
-    """The class of each code point of the basic plane; other planes are handled in `_classify`."""
-    category = unicodedata.category
+    """The class of each code point of the basic plane, from a file: computing it takes as long as ten pages."""
+    table: Codes = np.load(Path(__file__).with_name("characters.npy"), allow_pickle=False)
+    return table
+
+
+def character_table() -> Codes:
+    """The same, computed from this Python's Unicode data; other planes are handled in `_classify`.
+
+    ``python -m cleaner.tokens`` writes the file anew.
+    """
+    from unicodedata import category
+
     class_of = {
         "Lu": UPPER, "Lt": UPPER, "Ll": LOWER, "Lm": LETTER, "Lo": LETTER, "Mn": LETTER, "Mc": LETTER, "Me": LETTER,
         "Nd": DIGIT, "Nl": LETTER, "No": DIGIT, "Zs": SPACE, "Zl": SPACE, "Zp": SPACE, "Cc": SPACE, "So": SYMBOL,
@@ -282,3 +292,7 @@ def hash_strings(strings: Sequence[str]) -> Hashes:
     """A hash of each string, the same in every process (unlike `hash`); for short strings such as class names."""
     digests = b"".join(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in strings)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+if __name__ == "__main__":
+    np.save(Path(__file__).with_name("characters.npy"), character_table(), allow_pickle=False)

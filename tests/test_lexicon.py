@@ -11,7 +11,8 @@ import pytest
 
 import cleaner.lexicon
 from cleaner.features import Columns
-from cleaner.lexicon import CUES, cues, languages, stop_words
+from cleaner.lexicon import CUES, TABLES, cues, languages, stop_words
+from cleaner.lexicon.build import arrays
 from cleaner.page import Kind, Page
 from cleaner.segmentation import segment
 from cleaner.tokens import hash_words, phrase_hash, tokenize
@@ -132,3 +133,19 @@ def test_every_phrase_is_found_again() -> None:
 def test_the_languages_of_the_fixtures_have_both_lists(code: str) -> None:
     assert (FOLDER / "stopwords" / f"{code}.txt").is_file()
     assert (FOLDER / "cues" / f"{code}.tsv").is_file()
+
+
+def test_the_tables_are_those_of_the_lists() -> None:
+    with TABLES.open("rb") as file:
+        for expected in arrays():
+            found = np.load(file, allow_pickle=False)
+            assert found.dtype == expected.dtype
+            assert found.tolist() == expected.tolist(), "run: python -m cleaner.lexicon.build"
+        assert not file.read()
+
+
+def test_every_word_and_no_other_is_found_in_the_hash_table() -> None:
+    known = stop_words().hashes
+    assert stop_words().find(known).tolist() == list(range(len(known)))
+    others = np.setdiff1d(np.random.default_rng(1).integers(0, 2**63, 100_000).astype(np.uint64), known)
+    assert (stop_words().find(others) == -1).all()

@@ -207,6 +207,14 @@ def test_every_character_has_the_class_of_its_category() -> None:
             assert table[i] == expected, f"U+{i:04X}"
 
 
+def test_the_table_of_characters_is_the_computed_one() -> None:
+    computed, stored = tk.character_table(), tk._table()
+    # A Python with a newer Unicode knows characters that the file does not: they stay unknown.
+    changed = np.flatnonzero((computed != stored) & (stored != tk.OTHER))
+    assert not len(changed), "run: python -m cleaner.tokens"
+    assert (computed != stored).sum() < 2000
+
+
 def test_scripts_without_spaces_stand_alone() -> None:
     for char in "กຂကខ中々〇〆ひカｱ㐀豈":
         assert class_of(char) == tk.LONE, char

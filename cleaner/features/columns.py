@@ -313,7 +313,9 @@ class Columns:
         """With one text a page: how many words of each line are in it, and how many words it has."""
         tokens = tk.tokenize(texts)
         page_of_word = np.repeat(np.arange(len(self.pages)), tokens.words)
-        wanted = np.unique(tk.spread(within_page(tokens.hashes, page_of_word)))
+        keys = within_page(tokens.hashes, page_of_word)
+        order, first = by_value(keys)
+        wanted = tk.spread(keys[order[first]])
         values, _, lines, fresh = self._vocabulary
         words = np.flatnonzero(fresh)
         if not len(words):

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.tokens import Hashes, hash_words, spread, tokenize
+from cleaner.tokens import Hashes, spread
 
 __all__ = ["CUES", "Cues", "StopWords", "cues", "languages", "stop_words"]
 
 # The kinds of boilerplate that a cue phrase may announce; a file of another class is a mistake.
 CUES = ("ad", "share", "related", "legal", "subscribe", "comment", "nav", "byline", "shop", "original")
+MAX_PHRASE = 6  # words
+FOLDER = Path(__file__).parent
+TABLES = FOLDER / "tables.npy"  # several arrays, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,50 +87,30 @@ class Cues:
         return np.flatnonzero(self.starts.take((spread(words) >> np.uint64(48)).astype(np.int64)))
 
 
-def _read(folder: str, suffix: str) -> dict[str, list[str]]:
-    found = sorted((Path(__file__).parent / folder).glob(f"*{suffix}"))
-    return {file.stem: file.read_text(encoding="utf-8").splitlines() for file in found}
-
-
 @cache
 def languages() -> tuple[str, ...]:
     """The ISO 639-1 codes of the stop word lists, in the order of their bits."""
-    return tuple(_read("stopwords", ".txt"))
+    return tuple(sorted(file.stem for file in (FOLDER / "stopwords").glob("*.txt")))
 
 
 @cache
-def stop_words() -> StopWords:
-    """All stop words of all languages; read once, about 10 ms."""
-    lists = list(_read("stopwords", ".txt").values())
-    hashes, single = hash_words([word for words in lists for word in words])
-    bits = np.repeat(np.left_shift(np.uint64(1), np.arange(len(lists), dtype=np.uint64)), [len(x) for x in lists])
-    keys, where = np.unique(hashes, return_inverse=True)
-    merged = np.zeros(len(keys), dtype=np.uint64)
-    np.bitwise_or.at(merged, where, bits[single])
-    groups, group = np.unique(merged, return_inverse=True)
-    return StopWords(keys, merged, group.astype(np.int32), groups, _slots(keys))
-
-
-@cache
-def cues() -> Cues:
-    """All cue phrases of all languages; read once, about 10 ms."""
-    phrases: list[str] = []
-    classes: list[int] = []
-    for rows in _read("cues", ".tsv").values():
-        for row in rows:
-            name, _, phrase = row.partition("\t")
-            phrases.append(phrase)
-            classes.append(1 << CUES.index(name))
-    tokens = tokenize(phrases)
-    hashes, lengths = tokens.line_hashes(), tokens.words
+def _tables() -> tuple[StopWords, Cues]:
+    """The lists as arrays; `cleaner.lexicon.build` made the file, which is read fifty times as fast as the lists."""
+    with TABLES.open("rb") as file:
+        hashes, group, groups, lengths, phrases, classes, first_words = (
+            np.load(file, allow_pickle=False) for _ in range(7)
+        )
     starts = np.zeros(1 << 16, dtype=bool)
-    starts[spread(tokens.hashes[tokens.first[:-1]]) >> np.uint64(48)] = True
-    bits = np.array(classes, dtype=np.uint16)
-    by_length: dict[int, tuple[Hashes, npt.NDArray[np.uint16]]] = {}
-    for k in range(1, 7):
-        chosen = lengths == k
-        keys, where = np.unique(hashes[chosen], return_inverse=True)
-        merged = np.zeros(len(keys), dtype=np.uint16)
-        np.bitwise_or.at(merged, where, bits[chosen])
-        by_length[k] = (keys, merged)
-    return Cues(by_length, starts)
+    starts[first_words] = True
+    by_length = {k: (phrases[lengths == k], classes[lengths == k]) for k in range(1, MAX_PHRASE + 1)}
+    return StopWords(hashes, groups[group], group, groups, _slots(hashes)), Cues(by_length, starts)
+
+
+def stop_words() -> StopWords:
+    """All stop words of all languages; read once."""
+    return _tables()[0]
+
+
+def cues() -> Cues:
+    """All cue phrases of all languages; read once."""
+    return _tables()[1]
