@@ -31,7 +31,7 @@ def report_table(report: Report, by: Iterable[str]) -> str:
 
 
 def _grouped(report: Report, groups: dict[str, dict[str, Summary]], by: str, field: str, label: str) -> list[str]:
-    """The best of each row in bold."""
+    """The best of each row in bold, where there is a choice."""
     out = [
         "",
         f"| {label} by {by.replace('_', ' ')} | pages | " + " | ".join(report.scores) + " |",
@@ -39,7 +39,7 @@ def _grouped(report: Report, groups: dict[str, dict[str, Summary]], by: str, fie
     ]
     for group, row in groups.items():
         values = {name: round(getattr(summary, field), 4) for name, summary in row.items()}
-        best = max(values.values())
+        best = max(values.values()) if len(report.scores) > 1 else None
         cells = [
             "" if name not in values else f"**{values[name]:.4f}**" if values[name] == best else f"{values[name]:.4f}"
             for name in report.scores

@@ -153,7 +153,7 @@ RENDERINGS: dict[str, Render] = {
     "joined": _joined,
     "broken": _broken,
 }
-COMPOSED = ("partly cleaned", "transplant", "clean article")
+COMPOSED = ("partly cleaned", "transplant", "short transplant", "clean article")
 
 
 def _runs(main: Labels, wanted: bool) -> list[tuple[int, int]]:
@@ -249,18 +249,26 @@ class _Junk:
 
 
 def transplant(
-    lines: Lines, main: Labels, donors: Sequence[tuple[Lines, Labels]], rng: random.Random, url: str | None = None
-) -> str:
+    lines: Lines,
+    main: Labels,
+    donors: Sequence[tuple[Lines, Labels]],
+    rng: random.Random,
+    url: str | None = None,
+    most: int | None = None,
+) -> tuple[str, str]:
     """The main content of one page with junk of others between its lines, above it and in a tail below it.
+
+    Gives the page and its main content, of which ``most`` takes only the first lines: junk may be longer than a story.
 
     The junk is the donors' own, partly in the dress that old scrapes give it: a headline in capitals or behind a
     label, a list of titles with a frame around each, the page's address. A caption may stand twice.
     """
-    inside = np.flatnonzero(main)
+    inside = np.flatnonzero(main)[:most]
     body = [lines.texts[i] for i in inside]
     junk = _Junk(donors, rng)
+    gold = "\n".join(body)
     if not body or not junk.runs:
-        return _lay_out(body, rng)
+        return _lay_out(body, rng), gold
     if rng.random() < 0.5:
         # Capitals alone are no sign of junk: headings have them too.
         body = [text.upper() if lines.tags[i][0] == "h" else text for i, text in zip(inside, body, strict=True)]
@@ -276,7 +284,7 @@ def transplant(
         out += [text, text] if i == twice else [text]
     for _ in range(rng.choice((0, 1, 1, 2, 3))):
         out += junk.tail(url)
-    return _lay_out(out, rng)
+    return _lay_out(out, rng), gold
 
 
 def rendered(
@@ -290,15 +298,18 @@ def rendered(
     """A labelled HTML page as one of `RENDERINGS` or `COMPOSED`, with the same gold.
 
     ``lines`` are the page's, cut with their links, ``main`` tells which are main content; ``donors`` give the junk
-    of a transplant.
+    of a transplant. A "short transplant" and its gold have the first lines of the main content only.
     """
+    gold = item.gold
     if name in RENDERINGS:
         text = RENDERINGS[name](lines, rng)
     elif name == "partly cleaned":
         text = partly_cleaned(lines, main, rng)
     elif name == "transplant":
-        text = transplant(lines, main, donors, rng, item.page.url)
+        text, _ = transplant(lines, main, donors, rng, item.page.url)
+    elif name == "short transplant":
+        text, gold = transplant(lines, main, donors, rng, item.page.url, rng.randint(2, 10))
     else:
         text = clean_article(item.gold, rng)
     page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
-    return replace(item, page=page)
+    return replace(item, page=page, gold=gold)

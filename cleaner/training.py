@@ -22,7 +22,7 @@ from cleaner.decision import decide
 from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore, Summary, score_page, summarize
 from cleaner.features import Columns, HashedWeights, feature_matrix, feature_names
-from cleaner.features.hashed import BUCKETS, structure_terms, wording_terms
+from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, structure_terms, wording_terms
 from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
 from cleaner.page import Floats, Kind, Lines
@@ -50,7 +50,9 @@ PARAMETERS: dict[str, Any] = {
     "max_bins": 63,
     "early_stopping": False,
 }
-OTHER_RENDERING = 0.6  # share of pages that are learnt from in another rendering as well
+# The share of pages that are learnt from in another rendering as well, and the lines of those that need not be:
+# one page in thirteen, but a third of all lines.
+OTHER_RENDERING, LONG_PAGE = 0.6, 600
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
 KNOTS = 32
@@ -159,7 +161,8 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
     for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
         near = peers[fold[item.host]]
         donors = [(segmented[j], main[j]) for j in rng.sample(near, min(5, len(near)))]
-        names = ["visible", *([rng.choice(others)] if rng.random() < OTHER_RENDERING else []), *COMPOSED]
+        other = rng.choice(others) if rng.random() < OTHER_RENDERING and len(cut) <= LONG_PAGE else None
+        names = [name for name in ("visible", other, *COMPOSED) if name]
         out += [(rendered(item, name, cut, main[i], donors, rng), name) for name in names]
     return out
 
@@ -200,10 +203,11 @@ def _terms(
     """The hashed terms of the lines of some pages as a sparse matrix, each row scaled by the root of its terms."""
     from scipy.sparse import csr_matrix, diags
 
+    buckets = TEXT_BUCKETS if data.kind is Kind.TEXT else BUCKETS
     blocks = []
     for batch, rows in data.batches(pages):
-        lines, buckets = make(Columns(batch))
-        block = csr_matrix((np.ones(len(lines), dtype=np.float32), (lines, buckets)), shape=(len(rows), BUCKETS))
+        lines, found = make(Columns(batch))
+        block = csr_matrix((np.ones(len(lines), dtype=np.float32), (lines, found)), shape=(len(rows), buckets))
         count = np.bincount(lines, minlength=len(rows))
         blocks.append(diags((1 / np.sqrt(np.maximum(count, 1))).astype(np.float32)) @ block)
     from scipy.sparse import vstack
@@ -212,7 +216,7 @@ def _terms(
 
 
 def _fit_linear(terms: Any, labels: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], seed: int) -> Any:
-    """The weights of a logistic regression over hashed terms, shape (BUCKETS,)."""
+    """The weights of a logistic regression over hashed terms, one a bucket."""
     from sklearn.linear_model import SGDClassifier
 
     if labels.min() == labels.max():
@@ -221,7 +225,7 @@ def _fit_linear(terms: Any, labels: npt.NDArray[np.int64], weight: npt.NDArray[n
     # Averaging costs a pass over all weights for every line: buckets that never occur are left out and stay 0.
     used = np.unique(terms.indices)
     model.fit(terms[:, used], labels, sample_weight=weight / weight.mean())
-    weights = np.zeros(BUCKETS)
+    weights = np.zeros(terms.shape[1])
     weights[used] = np.clip(model.coef_[0], -1000, 1000)
     # As the model file holds them, so that training and prediction see the same numbers.
     return weights.astype(np.float16).astype(np.float32)

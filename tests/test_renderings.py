@@ -98,7 +98,8 @@ def test_transplant_puts_the_junk_of_others_around_the_body(
     junk = np.zeros(len(other), dtype=bool)
     all_of_them = ""
     for seed in range(40):
-        text = transplant(lines, main, [(other, junk)], random.Random(seed), "https://ferry.example/dog")
+        text, gold = transplant(lines, main, [(other, junk)], random.Random(seed), "https://ferry.example/dog")
+        assert gold.split("\n") == BODY
         found = [" ".join(line.split()) for line in segment(Page(text, Kind.TEXT)).texts]
         assert [x for x, y in zip(found, ["", *found], strict=False) if x in BODY and x != y] == BODY
         assert "Share this" not in text
@@ -111,7 +112,7 @@ def test_transplant_puts_the_junk_of_others_around_the_body(
 def test_a_page_without_main_content_gives_no_text(lines: Lines) -> None:
     none = np.zeros(len(lines), dtype=bool)
     assert partly_cleaned(lines, none, random.Random(0)) == ""
-    assert transplant(lines, none, [(lines, none)], random.Random(0)) == ""
+    assert transplant(lines, none, [(lines, none)], random.Random(0)) == ("", "")
     assert clean_article("\n \n", random.Random(0)) == ""
 
 
@@ -124,4 +125,6 @@ def test_the_same_seed_gives_the_same_text(
     )
     pages = [rendered(item, name, lines, main, [(lines, main)], random.Random(7)) for _ in range(2)]
     assert pages[0] == pages[1]
-    assert (pages[0].page.kind, pages[0].gold, pages[0].page.markdown) == (Kind.TEXT, item.gold, name == "markdown")
+    assert (pages[0].page.kind, pages[0].page.markdown) == (Kind.TEXT, name == "markdown")
+    assert item.gold.startswith(pages[0].gold)
+    assert pages[0].gold == item.gold or name == "short transplant"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -19,8 +18,9 @@ __all__ = ["ClassWords"]
 MAX_CHARS = 400  # characters of an element's words looked at: utility-class frameworks write hundreds
 _SETS = re.compile(r"\[[^]]*\]")
 _MAX_ROWS = 100_000  # about 10 MB; then all is forgotten
+_TAG = "\0"  # no character of an HTML tree
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_RUNS = re.compile(r"[a-z]{2,}|\n")
+_ASCII_LETTERS = re.compile(r"[a-z]{2,}|\n")  # the same as the next, but faster
 _LETTERS = re.compile(r"[^\W\d_]{2,}|\n")
 
 
@@ -40,83 +40,72 @@ class ClassWords:
                 chosen = [part for part in _alternatives(pattern) if ("-" in _SETS.sub("", part)) is hyphen]
                 if chosen:
                     found.append((i, re.compile("|".join(chosen))))
-        self._hash_of: dict[str, int] = {}
         self._forget()
 
     def _forget(self) -> None:
+        # Of each word its bits, and where its parts begin; a tag is a word with a mark before it.
         self._row: dict[str, int] = {}
-        self._run_bits: dict[str, int] = {}
-        self._hash_of.clear()
+        self._is_tag = np.zeros(0, dtype=bool)
         self._bits = np.zeros(0, dtype=np.int64)
         self._first = np.zeros(1, dtype=np.int64)
         self._parts = np.zeros(0, dtype=np.uint64)
+        # Of each run of letters its bits and its hash; run 0 is the end of a word.
+        self._run: dict[str, int] = {"\n": 0}
+        self._run_bits = np.zeros(1, dtype=np.int64)
+        self._run_hash = np.zeros(1, dtype=np.uint64)
 
     def look_up(self, signatures: Sequence[tuple[str, str]]) -> tuple[Ints, Hashes, Ints]:
         """For each ``(tag, words)``: ``(bits, hashes, bounds)``.
 
         ``hashes[bounds[i]:bounds[i + 1]]`` are those of the tag and of all parts of the words of signature ``i``.
         """
-        # No class word has a blank, so the blank marks a tag.
-        split = [(" " + tag, *words[:MAX_CHARS].split()) for tag, words in signatures]
-        words = list(chain.from_iterable(split))
+        if not signatures:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(1, dtype=np.int64)
         if len(self._row) > _MAX_ROWS:
             self._forget()
-        known = self._row
-        new = [word for word in dict.fromkeys(words) if word not in known]
+        # One string and one split for all of them: no attribute can hold the mark.
+        words = " ".join([f"{_TAG}{tag} {words[:MAX_CHARS]}" for tag, words in signatures]).split()
+        new = set(words).difference(self._row)
         if new:
             self._learn(new)
-        rows = np.fromiter(map(known.__getitem__, words), dtype=np.int64, count=len(words))
-        sizes = np.fromiter(map(len, split), dtype=np.int64, count=len(split))
-        start = np.cumsum(sizes) - sizes
-        if not len(split):
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(1, dtype=np.int64)
-        bits = np.bitwise_or.reduceat(self._bits[rows], start)
+        rows = np.fromiter(map(self._row.__getitem__, words), dtype=np.int64, count=len(words))
+        start = np.flatnonzero(self._is_tag[rows])
         first = self._first[rows]
         count = self._first[rows + 1] - first
         ends = np.cumsum(count)
         hashes = self._parts[np.repeat(first - ends + count, count) + np.arange(int(ends[-1]))]
-        return bits, hashes, np.append(0, ends[np.append(start[1:], len(rows)) - 1])
+        bounds = np.append(0, ends[np.append(start[1:], len(rows)) - 1])
+        return np.bitwise_or.reduceat(self._bits[rows], start), hashes, bounds
 
-    def _learn(self, new: list[str]) -> None:
-        tags = [word for word in new if word[0] == " "]
-        words = [word for word in new if word[0] != " "]
+    def _learn(self, new: Iterable[str]) -> None:
+        tags = [word for word in new if word[0] == _TAG]
+        words = [word for word in new if word[0] != _TAG]
+        words.sort(key=str.isascii)  # the few others first
         # Most words are all lower case, and asking that is ten times as fast as taking camel case apart.
         plain = [word if word.islower() else _CAMEL.sub("-", word).lower() for word in words]
-        text = "".join([f"{word}\n" for word in plain])
-        runs = _RUNS.findall(text)
-        bits = self._bits_of(runs, text)
-        parts = runs if text.isascii() else _LETTERS.findall(text)
-        ends = np.array([i for i, part in enumerate(parts) if part == "\n"], dtype=np.int64)
-        hashes = self._hashes_of([tag[1:] for tag in tags] + [part for part in parts if part != "\n"])
+        others = len(words) - sum(map(str.isascii, words))
+        other, text = ("".join([f"{word}\n" for word in part]) for part in (plain[:others], plain[others:]))
+        runs = self._runs(_LETTERS.findall(other) + _ASCII_LETTERS.findall(text))
+        ends = np.flatnonzero(runs == 0)
+        bits = _found(self._across, plain)
+        if len(ends):
+            bits |= np.bitwise_or.reduceat(self._run_bits[runs], np.append(0, ends[:-1] + 1))
         sizes = np.concatenate([np.ones(len(tags), dtype=np.int64), np.diff(ends, prepend=-1) - 1])
-        added = tags + words
-        self._row.update(zip(added, range(len(self._row), len(self._row) + len(added)), strict=True))
+        self._row.update(zip(tags + words, range(len(self._row), len(self._row) + len(sizes)), strict=True))
+        self._is_tag = np.append(self._is_tag, np.arange(len(sizes)) < len(tags))
         self._bits = np.concatenate([self._bits, np.zeros(len(tags), dtype=np.int64), bits])
         self._first = np.append(self._first, len(self._parts) + np.cumsum(sizes))
-        self._parts = np.append(self._parts, hashes)
+        tag_hashes = hash_strings([tag[1:] for tag in tags])
+        self._parts = np.concatenate([self._parts, tag_hashes, self._run_hash[runs[runs > 0]]])
 
-    def _bits_of(self, runs: list[str], text: str) -> Ints:
-        """The groups of each word of a text of words, one a line; ``runs`` are its runs of letters and line ends."""
-        known = self._run_bits
-        fresh = [run for run in dict.fromkeys(runs) if run not in known]
-        known.update(zip(fresh, _found(self._inside, fresh).tolist(), strict=True))
-        bits: list[int] = []
-        word_bits = 0
-        for run in runs:
-            if run == "\n":
-                bits.append(word_bits)
-                word_bits = 0
-            else:
-                word_bits |= known[run]
-        if not bits:
-            return np.zeros(0, dtype=np.int64)
-        return np.array(bits, dtype=np.int64) | _found(self._across, text.split("\n")[:-1])
-
-    def _hashes_of(self, parts: list[str]) -> Hashes:
-        known = self._hash_of
-        fresh = [part for part in dict.fromkeys(parts) if part not in known]
-        known.update(zip(fresh, hash_strings(fresh).tolist(), strict=True))
-        return np.fromiter(map(known.__getitem__, parts), dtype=np.uint64, count=len(parts))
+    def _runs(self, runs: list[str]) -> Ints:
+        """The number of each run of letters; new ones are matched and hashed first."""
+        known = self._run
+        new = list(set(runs).difference(known))
+        known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
+        self._run_bits = np.append(self._run_bits, _found(self._inside, new))
+        self._run_hash = np.append(self._run_hash, hash_strings(new))
+        return np.fromiter(map(known.__getitem__, runs), dtype=np.int64, count=len(runs))
 
 
 def _alternatives(pattern: str) -> list[str]:

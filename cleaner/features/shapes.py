@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 # What a line that is not prose takes off the body's words: a heading or a caption does not end the body, a menu does.
 # About the mean length of a line of prose in the training pages, halved.
 _NOT_PROSE = 12.0
+_TITLE_WORDS = 50
+_SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
 def run_mean(c: Columns, name: str) -> Array:
@@ -57,23 +59,28 @@ def copy_distance(c: Columns) -> tuple[Array, Array]:
 
 
 def overlap(c: Columns) -> tuple[Array, Array]:
-    """The share of the line's words that the line above has, and the line below: a caption and its copy."""
-    line = np.repeat(c.row, c.tokens.words)
-    hashes = c.tokens.hashes
-    salt = np.uint64(0x9E3779B97F4A7C15)
+    """The share of the line's words that the line above has, and the line below: a caption and its copy.
+
+    Only for lines of at most 50 words: longer ones are neither captions nor titles, and have most of the words.
+    """
+    words = c.tokens.words
+    some = np.repeat(words <= _TITLE_WORDS, words)
+    line = np.repeat(c.row, words)[some]
+    hashes = c.tokens.hashes[some]
 
     def keys(shift: int) -> npt.NDArray[np.uint64]:
-        return np.asarray(hashes ^ ((line + shift).astype(np.uint64) * salt))
+        return np.asarray(hashes ^ ((line + shift).astype(np.uint64) * _SALT))
 
     own = np.sort(keys(0))
 
     def share(shift: int) -> Array:
+        if not len(own):
+            return np.zeros(c.n)
         wanted = keys(shift)
-        at = np.minimum(np.searchsorted(own, wanted), max(len(own) - 1, 0))
-        hit = c.per_line(own[at] == wanted) if len(own) else np.zeros(c.n)
+        hit = own[np.minimum(np.searchsorted(own, wanted), len(own) - 1)] == wanted
         inside = (c.row + shift >= c.low) & (c.row + shift < c.high)
-        out: Array = np.where(inside, hit / np.maximum(c.column("words"), 1), 0.0)
-        return out
+        found = np.bincount(line[hit], minlength=c.n) / np.maximum(words, 1)
+        return np.where(inside, found, 0.0)
 
     return share(-1), share(1)
 
