@@ -27,8 +27,9 @@ import numpy.typing as npt
 
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
-from cleaner.features.hashed import BUCKETS
+from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
 from cleaner.page import Floats, Kind, Lines
+from cleaner.tokens import Hashes
 
 __all__ = ["Head", "Model", "shipped_model"]
 
@@ -69,10 +70,11 @@ class Head:
     structure: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
     wording: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
 
-    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """The probability and the number of words of each line of a batch of pages of this head's kind."""
+    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes]:
+        """The probability, number of words and hash of each line of a batch of pages of this head's kind."""
         columns = Columns(pages, self.weights)
-        return self.predict(compute(columns, self.features)), columns.tokens.words
+        probabilities = self.predict(compute(columns, self.features))
+        return probabilities, columns.tokens.words, columns.tokens.line_hashes()
 
     @property
     def weights(self) -> HashedWeights:
@@ -261,8 +263,8 @@ def _check_head(head: Head) -> None:
     if (kept & last == 0).any():
         raise BadModel("a tree can end in no leaf")
     for weights in (head.structure, head.wording):
-        if len(weights) not in (0, BUCKETS):
-            raise BadModel(f"the word weights are not of {BUCKETS} buckets")
+        if len(weights) not in (0, BUCKETS, TEXT_BUCKETS):
+            raise BadModel(f"the word weights are not of {BUCKETS} or {TEXT_BUCKETS} buckets")
     knots = head.knot_in
     if len(knots) < 2 or len(knots) != len(head.knot_out) or (np.diff(knots) <= 0).any():
         raise BadModel("the calibration does not rise")
@@ -323,7 +325,8 @@ def pack_trees(
 def _at_most(bound: float) -> float:
     """The largest float32 that is not above ``bound``: the same rows go left as with the float64 threshold."""
     low = np.float32(bound)
-    return float(low if float(low) <= bound else np.nextafter(low, np.float32(-np.inf)))
+    # Never -0.0: `Head.scores` reads the sign of a difference, and -0.0 less 0.0 has one.
+    return float(low if float(low) <= bound else np.nextafter(low, np.float32(-np.inf))) + 0.0
 
 
 @cache

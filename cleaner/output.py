@@ -56,7 +56,7 @@ def as_record(
     meta: Metadata | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The page as a JSON object; ``docs/cli.md`` documents its fields. ``text`` replaces the plain text if given."""
-    kept = int(page.kept.sum())
+    kept, dropped = page.counts
     record: dict[str, Any] = {
         "id": page.page.id,
         "url": page.page.url,
@@ -64,11 +64,12 @@ def as_record(
         "text": page.text if text is None else text,
         "confidence": round(float(page.confidence), 4),
         "kind": str(page.page.kind),
+        "markdown": page.page.markdown,
         "encoding": page.page.encoding,
         "replaced": page.page.replaced,
         "language": (meta.language if meta else None) or language(page),
         "kept": kept,
-        "dropped": len(page.kept) - kept,
+        "dropped": dropped,
         "error": None,
     }
     if meta is not None:
@@ -111,7 +112,8 @@ def as_explained_text(page: CleanedPage) -> str:
     """The same for the eye: the kind first, then probability, ``+`` for kept, and the text of each line."""
     kind = f"{page.page.kind} (Markdown)" if page.page.markdown else str(page.page.kind)
     encoding = f", {page.page.encoding}" if page.page.encoding else ""
-    kept = f"kept {page.kept.sum()} of {len(page.kept)} lines"
+    count, dropped = page.counts
+    kept = f"kept {count} of {count + dropped} lines"
     rows = [f"# kind: {kind}{encoding}, confidence {page.confidence:.2f}, {kept}"]
     for line in page.lines:
         # Control characters of a hostile page are not for a terminal.

@@ -2,12 +2,13 @@
 
 A *line* is this project's unit of judgement: what boilerpipe calls a text block and jusText a paragraph. On an
 HTML page it is a run of text that no block element or ``<br>`` interrupts (a table row of short cells is one line);
-on a page whose HTML is gone it is a non-blank line.
+on a page whose HTML is gone it is a non-blank line, or several that belong together: a hard-wrapped paragraph.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -32,7 +33,8 @@ class Page:
     """One decoded page.
 
     ``encoding`` and ``replaced`` tell how bytes became ``content`` (``None`` and 0 when it came as ``str``);
-    ``id`` is whatever the source calls the page (a path, a record id), for messages and records.
+    ``id`` is whatever the source calls the page (a path, a record id), for messages and records; ``site`` names the
+    pages that it is one of, where that is not the host of ``url`` (see `cleaner.sites`).
     """
 
     content: str
@@ -42,6 +44,7 @@ class Page:
     encoding: str | None = None
     replaced: int = 0
     markdown: bool = False
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Lines:
 class Line:
     """One judged line: its text, the probability that it is main content, and whether it was kept.
 
+    Of lines of a text page that were judged as one, each stands for itself, with the same probability.
     ``tag`` and ``level`` (heading or list depth) tell the output how to write it; ``markup`` is the text with its
     links as Markdown where that was asked for.
     """
@@ -145,7 +149,19 @@ class CleanedPage:
             markup,
             strict=True,
         )
-        return tuple(Line(*row) for row in rows)
+        lines = [Line(*row) for row in rows]
+        if self.page.kind is Kind.TEXT:
+            lines = [part for line in lines for part in _parted(line)]
+        return tuple(lines)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many of the page's lines were kept, and how many dropped; as many as ``lines`` has."""
+        size = np.ones(len(self.kept), dtype=np.int64)
+        if self.page.kind is Kind.TEXT:
+            size += [text.count("\n") - text.count("\n\n") for text in self.segmented.texts]
+        kept = int(size[self.kept].sum())
+        return kept, int(size.sum()) - kept
 
     @cached_property
     def text(self) -> str:
@@ -166,3 +182,12 @@ class CleanedPage:
             out.append(("\n" if gap else "") + texts[i])
             last = i
         return "\n".join(out)
+
+
+def _parted(line: Line) -> Iterator[Line]:
+    """The lines of a text page that were judged as one."""
+    blank = line.blank_before
+    for text in line.text.split("\n"):
+        if text:
+            yield replace(line, text=text, blank_before=blank)
+        blank = 0 if text else 1

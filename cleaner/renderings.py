@@ -1,9 +1,9 @@
 """Text as scrapers leave it: renderings of a segmented page, for training and for measuring plain-text cleaners.
 
 A page that lost its HTML comes as one text node a line, as block lines, wrapped at a column, as Markdown, with blank
-lines or without, cleaned in part, or with a date glued to its first line. A text model must work on all of them, so
-it is trained on all of them. Which rendering a page gets is drawn with a seed of its own, so the same pages always
-give the same texts.
+lines or without, with a date glued to its first line. A text model must work on all of them, so it is trained on all
+of them: `RENDERINGS`. Most held texts were cleaned once already, badly: `COMPOSED` are texts of much main content and
+little junk. Both are drawn by a generator that is handed in, so the same seed gives the same texts.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from __future__ import annotations
 import random
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.page import Lines
+from cleaner.labelled import LabelledPage
+from cleaner.page import Kind, Lines, Page
 
-__all__ = ["RENDERINGS", "partly_cleaned", "transplant"]
+__all__ = ["COMPOSED", "RENDERINGS", "Labels", "clean_article", "partly_cleaned", "rendered", "transplant"]
 
 Labels = npt.NDArray[np.bool_]
+Render = Callable[[Lines, random.Random], str]
 
 
 def _visible(lines: Lines, rng: random.Random) -> str:
@@ -43,12 +46,44 @@ def _grouped(lines: Lines, rng: random.Random) -> str:
     return "\n".join(out)
 
 
-def _wrapped(width: int, gap: str) -> Callable[[Lines, random.Random], str]:
+def _wrap(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)) or text
+
+
+def _wrapped(width: int, gap: str) -> Render:
     def render(lines: Lines, rng: random.Random) -> str:
         """Hard-wrapped at a column."""
-        return gap.join("\n".join(textwrap.wrap(text, width, break_long_words=False) or [text]) for text in lines.texts)
+        return gap.join(_wrap(text, width) for text in lines.texts)
 
     return render
+
+
+def _joined(lines: Lines, rng: random.Random) -> str:
+    """One long line a paragraph: what stands in one element is one line, its items and rows too."""
+    out: list[str] = []
+    last = -1
+    element = lines.element.tolist() if lines.element is not None else list(range(len(lines)))
+    for i, text in enumerate(lines.texts):
+        listed = i and lines.tags[i] == lines.tags[i - 1] and lines.tags[i] in ("li", "oli", "tr", "dd", "dt")
+        if out and (element[i] == last or (listed and len(out[-1]) < 2000)):
+            out[-1] += " " + text
+        else:
+            out.append(text)
+        last = element[i]
+    return "\n".join(out)
+
+
+def _broken(lines: Lines, rng: random.Random) -> str:
+    """Some long lines broken in the midst of a sentence, as where a link or a figure stood, by a blank line."""
+    out: list[str] = []
+    for text in lines.texts:
+        words = text.split(" ")
+        if len(words) >= 16 and rng.random() < 0.3:
+            at = rng.randint(5, len(words) - 5)
+            out += [" ".join(words[:at]), " ".join(words[at:])]
+        else:
+            out.append(text)
+    return "\n\n".join(out)
 
 
 def _nodes(lines: Lines, rng: random.Random) -> str:
@@ -105,7 +140,7 @@ def _glued(lines: Lines, rng: random.Random) -> str:
     return f"{first}{rng.choice((' ', chr(9), ''))}" + rng.choice(("\n", "\n\n")).join(lines.texts)
 
 
-RENDERINGS: dict[str, Callable[[Lines, random.Random], str]] = {
+RENDERINGS: dict[str, Render] = {
     "visible": _visible,
     "paragraphs": _paragraphs,
     "grouped": _grouped,
@@ -115,7 +150,10 @@ RENDERINGS: dict[str, Callable[[Lines, random.Random], str]] = {
     "markdown": _markdown,
     "indented": _indented,
     "glued": _glued,
+    "joined": _joined,
+    "broken": _broken,
 }
+COMPOSED = ("partly cleaned", "transplant", "short transplant", "clean article")
 
 
 def _runs(main: Labels, wanted: bool) -> list[tuple[int, int]]:
@@ -140,31 +178,138 @@ def partly_cleaned(lines: Lines, main: Labels, rng: random.Random) -> str:
     between = [i for i in near if inside[0] < i < inside[-1]]
     for i in rng.sample(near, min(len(near), rng.randint(1, 4))) + [i for i in between if rng.random() < 0.4]:
         keep[i] = True
-    gap = rng.choice(("\n", "\n\n"))
-    return gap.join(lines.texts[i] for i in np.flatnonzero(keep))
+    return _lay_out([lines.texts[i] for i in np.flatnonzero(keep)], rng)
 
 
-def transplant(lines: Lines, main: Labels, donors: Sequence[tuple[Lines, Labels]], rng: random.Random) -> str:
-    """The main content of one page with junk of others between its lines, above it and in a tail below it."""
-    body = [lines.texts[i] for i in np.flatnonzero(main)]
-    if not body:
-        return ""
-    junk: list[list[str]] = []
-    for other, labels in donors:
-        junk += [other.texts[a:b] for a, b in _runs(labels, False)]
-    if not junk:
-        return "\n".join(body)
-    short = [run for run in junk if len(run) <= 3] or junk
+def clean_article(gold: str, rng: random.Random) -> str:
+    """The gold text alone: a page that has no junk must stay whole."""
+    return _lay_out([line.strip() for line in gold.splitlines() if line.strip()], rng)
+
+
+def _lay_out(texts: Sequence[str], rng: random.Random) -> str:
+    """Lines as a page: one below the other, with blank lines between, or wrapped as well."""
+    way = rng.random()
+    if way < 0.25:
+        width = rng.choice((72, 76, 80))
+        return "\n\n".join(_wrap(text, width) for text in texts)
+    return ("\n" if way < 0.6 else "\n\n").join(texts)
+
+
+class _Junk:
+    """Junk of other pages, by what can be made of it."""
+
+    def __init__(self, donors: Sequence[tuple[Lines, Labels]], rng: random.Random) -> None:
+        self.runs = [other.texts[a:b] for other, labels in donors for a, b in _runs(labels, False)]
+        lines = [text for run in self.runs for text in run]
+        count = [text.count(" ") + 1 for text in lines]
+        self.labels = [text for text, n in zip(lines, count, strict=True) if n <= 3 and len(text) > 2] or lines
+        self.titles = [text for text, n in zip(lines, count, strict=True) if 5 <= n <= 14 and "\t" not in text]
+        self.titles += [other.title for other, _ in donors if 5 <= other.title.count(" ") + 1 <= 14]
+        self.prose = [text for text, n in zip(lines, count, strict=True) if n >= 15]
+        self.rng = rng
+
+    def piece(self) -> list[str]:
+        """What stands between two paragraphs: a label, a headline in one of its dresses, a notice, a short run."""
+        rng = self.rng
+        way = rng.random()
+        if way < 0.3 or not self.titles:
+            return [rng.choice(self.labels)]
+        title, label = rng.choice(self.titles), rng.choice(self.labels).rstrip(":")
+        if way < 0.45:
+            return [title.upper()]
+        if way < 0.7:
+            dress = rng.choice(("{0}: {1}", "{0}: [{1}]", "[{0}: {1}]", "{0} | {1}", "{1}", "{0}\n{1}", "{0}: {1} »"))
+            dressed = dress.format(label, title)
+            return (dressed.upper() if rng.random() < 0.2 else dressed).split("\n")
+        if way < 0.85 and self.prose:
+            return [rng.choice(self.prose)]
+        run = rng.choice(self.runs)
+        return run[: rng.randint(1, 3)]
+
+    def tail(self, url: str | None) -> list[str]:
+        """What stands below the last paragraph: a run of junk, a list of titles, a notice, the page's address."""
+        rng = self.rng
+        way = rng.random()
+        label = rng.choice(self.labels)
+        if way < 0.4 or not self.titles:
+            run = rng.choice(self.runs)
+            start = rng.randrange(len(run))
+            return run[start : start + rng.randint(1, 60)]
+        if way < 0.75:
+            out = [label]
+            head, foot = rng.choice(self.labels), rng.choice(self.labels)
+            dress = rng.choice(("{0}", "{0}", '{1} "{0}"\n{0}\n{2}', "{0}\n{2}", "{1}\n{0}", "{1}: {0}\n{0}"))
+            for _ in range(rng.choice((3, 6, 12, 25, 60))):
+                out += dress.format(rng.choice(self.titles), head, foot).split("\n")
+            return out
+        if way < 0.85 and self.prose:
+            return [rng.choice(self.prose)]
+        address = url or f"https://{label.split()[0].lower()}.example/{rng.randint(1, 10**6)}"
+        return rng.choice(([f"{label.rstrip(':')}: {address}"], [label, address], [address]))
+
+
+def transplant(
+    lines: Lines,
+    main: Labels,
+    donors: Sequence[tuple[Lines, Labels]],
+    rng: random.Random,
+    url: str | None = None,
+    most: int | None = None,
+) -> tuple[str, str]:
+    """The main content of one page with junk of others between its lines, above it and in a tail below it.
+
+    Gives the page and its main content, of which ``most`` takes only the first lines: junk may be longer than a story.
+
+    The junk is the donors' own, partly in the dress that old scrapes give it: a headline in capitals or behind a
+    label, a list of titles with a frame around each, the page's address. A caption may stand twice.
+    """
+    inside = np.flatnonzero(main)[:most]
+    body = [lines.texts[i] for i in inside]
+    junk = _Junk(donors, rng)
+    gold = "\n".join(body)
+    if not body or not junk.runs:
+        return _lay_out(body, rng), gold
+    if rng.random() < 0.5:
+        # Capitals alone are no sign of junk: headings have them too.
+        body = [text.upper() if lines.tags[i][0] == "h" else text for i, text in zip(inside, body, strict=True)]
     out: list[str] = []
     for _ in range(rng.randint(0, 2)):
-        out += rng.choice(junk)[-rng.randint(1, 25) :]
+        out += rng.choice(junk.runs)[-rng.choice((1, 2, 4, 25)) :]
     rate = rng.choice((0.0, 0.05, 0.1, 0.2))
+    short = [i for i, text in enumerate(body[:12]) if 4 <= text.count(" ") < 40]
+    twice = rng.choice(short) if short and rng.random() < 0.4 else -1
     for i, text in enumerate(body):
         if i and rng.random() < rate:
-            out += rng.choice(short)[: rng.randint(1, 3)]
-        out.append(text)
-    for _ in range(rng.randint(0, 3)):
-        run = rng.choice(junk)
-        start = rng.randrange(len(run))
-        out += run[start : start + rng.randint(1, 60)]
-    return rng.choice(("\n", "\n\n")).join(out)
+            out += junk.piece()
+        out += [text, text] if i == twice else [text]
+    for _ in range(rng.choice((0, 1, 1, 2, 3))):
+        out += junk.tail(url)
+    return _lay_out(out, rng), gold
+
+
+def rendered(
+    item: LabelledPage,
+    name: str,
+    lines: Lines,
+    main: Labels,
+    donors: Sequence[tuple[Lines, Labels]],
+    rng: random.Random,
+) -> LabelledPage:
+    """A labelled HTML page as one of `RENDERINGS` or `COMPOSED`, with the same gold.
+
+    ``lines`` are the page's, cut with their links, ``main`` tells which are main content; ``donors`` give the junk
+    of a transplant. A "short transplant" and its gold have the first lines of the main content only.
+    """
+    gold = item.gold
+    if name in RENDERINGS:
+        text = RENDERINGS[name](lines, rng)
+    elif name == "partly cleaned":
+        text = partly_cleaned(lines, main, rng)
+    elif name == "transplant":
+        text, _ = transplant(lines, main, donors, rng, item.page.url)
+    elif name == "short transplant":
+        text, gold = transplant(lines, main, donors, rng, item.page.url, rng.randint(2, 10))
+    else:
+        text = clean_article(item.gold, rng)
+    page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
+    return replace(item, page=page, gold=gold)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.tokens import Hashes, Ints
+from cleaner.tokens import Hashes, Ints, spread
 
-__all__ = ["occurrences", "ranks", "within_page"]
+__all__ = ["by_value", "occurrences", "ranks", "within_page"]
 
 _SALT = 0xD6E8FEB86659FD93
 
@@ -21,24 +21,39 @@ def within_page(hashes: Hashes, page_of: Ints) -> Hashes:
     return hashes ^ ((page_of.astype(np.uint64) + np.uint64(1)) * np.uint64(_SALT))
 
 
+def by_value(keys: Hashes) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Where equal keys stand: ``(order, fresh)``, an order that puts them side by side, and where the next one begins.
+
+    Equal keys keep their order; different ones stand in that of `spread`. The place of a key is written over its
+    lowest bits, so that numbers are sorted instead of places, five times as fast; of a million keys one pair in thirty
+    batches is then taken for equal by mistake.
+    """
+    n = len(keys)
+    mask = np.uint64((1 << n.bit_length()) - 1)
+    packed = (spread(keys) & ~mask) | np.arange(n, dtype=np.uint64)
+    packed.sort()
+    values = packed & ~mask
+    fresh = np.ones(n, dtype=bool)
+    fresh[1:] = values[1:] != values[:-1]
+    return (packed & mask).astype(np.int64), fresh
+
+
 def occurrences(hashes: Hashes, page_of: Ints) -> npt.NDArray[np.float64]:
     """For each line, how many lines of its page have its hash, itself included; hash 0 (no words) counts once."""
-    if not len(hashes):
-        return np.zeros(0)
-    _, where, counts = np.unique(within_page(hashes, page_of), return_inverse=True, return_counts=True)
-    return np.where(hashes == 0, 1, counts[where]).astype(np.float64)
+    order, fresh = by_value(within_page(hashes, page_of))
+    start = np.flatnonzero(fresh)
+    sizes = np.diff(start, append=len(hashes))
+    out = np.empty(len(hashes))
+    out[order] = np.repeat(sizes, sizes)
+    out[hashes == 0] = 1
+    return out
 
 
 def ranks(hashes: Hashes, page_of: Ints) -> npt.NDArray[np.float64]:
     """For each line, how many equal lines stand before it in its page: 0 for a first copy; hash 0 is always first."""
-    n = len(hashes)
-    if not n:
-        return np.zeros(0)
-    keys = within_page(hashes, page_of)
-    order = np.argsort(keys, kind="stable")
-    fresh = np.ones(n, dtype=bool)
-    fresh[1:] = keys[order][1:] != keys[order][:-1]
-    start = np.maximum.accumulate(np.where(fresh, np.arange(n), 0))
-    out = np.empty(n)
-    out[order] = np.arange(n) - start
-    return np.where(hashes == 0, 0.0, out)
+    order, fresh = by_value(within_page(hashes, page_of))
+    start = np.flatnonzero(fresh)
+    out = np.empty(len(hashes))
+    out[order] = np.arange(len(hashes)) - np.repeat(start, np.diff(start, append=len(hashes)))
+    out[hashes == 0] = 0
+    return out

@@ -19,7 +19,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Tokens", "hash_strings", "hash_words", "phrase_hash", "tokenize"]
+__all__ = ["Tokens", "hash_strings", "hash_words", "phrase_hash", "spread", "tokenize"]
 
 Codes = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
@@ -42,10 +42,12 @@ _LONE = (
     (0x0E00, 0x0E7F), (0x0E80, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007),
     (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF66, 0xFF9F),
 )  # fmt: skip
+_ROMAN = range(0x2160, 0x2170)  # numerals in upper case, which are no letters
 # Between these ranges stand the big blocks of ideographs and syllables, where there are only letters.
 _NOT_ALL_LETTERS = ((0x0000, 0x33FF), (0x4DC0, 0x4DFF), (0xA000, 0xABFF), (0xD7A4, 0xD7FF), (0xF900, 0xFFFF))
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _TOKEN_BASE = 0xC2B2AE3D27D4EB4F
+_SPREAD = 0xD6E8FEB86659FD93
 _NUMBER = np.uint64(0x165667B19E3779F9)  # the hash that stands for every word with a digit, in templates
 
 
@@ -140,6 +142,10 @@ class Tokens:
         start = np.arange(n)
         return _slices(self._template if template else self._prefix, start, start + k, _TOKEN_BASE), start
 
+    def runs(self, start: Ints, k: int) -> Hashes:
+        """The hash of the ``k`` words from each of the words ``start``, as `ngrams` gives it."""
+        return _slices(self._prefix, start, start + k, _TOKEN_BASE)
+
     def line_hashes(self, *, head: int | None = None, tail: int | None = None, template: bool = False) -> Hashes:
         """A hash of each line's words, or only of its first ``head`` or last ``tail`` words.
 
@@ -155,30 +161,53 @@ class Tokens:
 
 def _classify(points: npt.NDArray[np.uint32]) -> Codes:
     table = _table()
-    if len(points) and int(points.max()) > 0xFFFF:
-        codes = table[np.minimum(points, 0xFFFF)]
-        # Ideographs of the supplementary planes stand alone as in the basic one; the symbol block is emoji.
-        codes[points > 0xFFFF] = LETTER
-        codes[(points >= 0x20000) & (points < 0x40000)] = LONE
-        codes[(points >= 0x1F000) & (points < 0x20000)] = SYMBOL
-        return codes
-    return table[points]
+    # Translating bytes is twice as fast as looking up numbers; the rest is looked up one by one.
+    low = np.frombuffer(points.astype(np.uint8).tobytes().translate(table[:256].tobytes()), dtype=np.uint8)
+    rest = np.flatnonzero(points > 0xFF)
+    if not len(rest):
+        return low
+    codes = low.copy()
+    points = points[rest]
+    found = table.take(np.minimum(points, 0xFFFF))
+    # Ideographs of the supplementary planes stand alone as in the basic one; the symbol block is emoji.
+    found[points > 0xFFFF] = LETTER
+    found[(points >= 0x20000) & (points < 0x40000)] = LONE
+    found[(points >= 0x1F000) & (points < 0x20000)] = SYMBOL
+    codes[rest] = found
+    return codes
+
+
+def _lower(points: npt.NDArray[np.uint32], codes: Codes, text: str) -> npt.NDArray[np.uint32]:
+    """The code points of the text in lower case; few letters are upper case, so those alone are looked at."""
+    upper = np.flatnonzero((codes == UPPER) | (points - _ROMAN[0] < len(_ROMAN)))
+    letters = points[upper]
+    if len(letters) and (letters == ord("Σ")).any():  # its lower case depends on what stands beside it
+        return _points(text.replace("İ", "i").lower())
+    out = points.copy()
+    # The only letter whose lower case is two characters is İ.
+    out[upper] = _points(letters.tobytes().decode("utf-32-le").replace("İ", "i").lower())
+    return out
+
+
+def _points(text: str) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+# What is asked about the characters of a word, one bit each.
+_HAS = np.zeros(_CLASSES, dtype=np.uint8)
+_HAS[[LOWER, UPPER, DIGIT]] = 1, 2, 4
+_HAS_BYTES = _HAS.tobytes() + bytes(256 - _CLASSES)
 
 
 def tokenize(texts: Sequence[str]) -> Tokens:
     """Cut lines into words and count their characters by class; linear in the text, about 40 ns a character."""
-    joined = "\n".join(texts) + "\n"
-    points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    lowered = joined.replace("\u0130", "i").lower()  # the only letter whose lower case is two characters
-    lower = np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    joined = "\n".join(texts) + "\n" if texts else ""
+    points = _points(joined)
     codes = _classify(points)
     n_lines = len(texts)
     chars = np.fromiter(map(len, texts), dtype=np.int64, count=n_lines)
     line_stop = np.cumsum(chars + 1) - 1
     line_start = line_stop - chars
-    if not n_lines:
-        codes = codes[:0]
-        lower = lower[:0]
 
     word = (codes >= LOWER) & (codes <= LONE)
     # A word goes on from one character to the next unless one of the two stands alone.
@@ -190,20 +219,22 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     ends[:-1] &= ~joined_to_next
     starts = np.flatnonzero(begins)
     stops = np.flatnonzero(ends) + 1
-    hashes = _slices(_prefix(lower.astype(np.uint64), _BASE), starts, stops, _BASE)
+    hashes = _slices(_prefix(_lower(points, codes, joined).astype(np.uint64), _BASE), starts, stops, _BASE)
     first = np.append(np.searchsorted(starts, line_start), len(starts)).astype(np.int64)
 
-    line_of = np.repeat(np.arange(0, n_lines * _CLASSES, _CLASSES), chars + 1)
-    counts = np.bincount(line_of + codes, minlength=n_lines * _CLASSES).reshape(n_lines, _CLASSES)
+    # Three in four characters are lower-case letters, which are what the others leave.
+    other = np.flatnonzero(codes != LOWER)
+    line_of = np.repeat(
+        np.arange(0, n_lines * _CLASSES, _CLASSES), np.diff(np.searchsorted(other, line_stop + 1), prepend=0)
+    )
+    counts = np.bincount(line_of + codes[other], minlength=n_lines * _CLASSES).reshape(n_lines, _CLASSES)
     counts[:, SPACE] -= 1  # the newline that parts the lines
+    counts[:, LOWER] = chars - counts.sum(axis=1)
 
-    def has(code: int) -> Flags:
-        at = np.zeros(len(codes) + 1, dtype=np.int32)
-        np.cumsum(codes == code, out=at[1:])
-        out: Flags = at[stops] > at[starts]
-        return out
-
-    digits = has(DIGIT)
+    flags = np.frombuffer(codes.tobytes().translate(_HAS_BYTES), dtype=np.uint8)
+    # From a word's start to the next one's: what stands between has no flags.
+    has = np.bitwise_or.reduceat(flags, starts) if len(starts) else flags[:0]
+    digits = has & 4 > 0
     head = np.full(n_lines, SPACE, dtype=np.uint8)
     tail = head.copy()
     filled = np.flatnonzero(codes != SPACE)
@@ -218,7 +249,7 @@ def tokenize(texts: Sequence[str]) -> Tokens:
         hashes=hashes,
         length=stops - starts,
         initial=codes[starts],
-        all_upper=has(UPPER) & ~has(LOWER),
+        all_upper=has & 3 == 2,
         digits=digits,
         counts=counts,
         chars=chars,
@@ -227,6 +258,11 @@ def tokenize(texts: Sequence[str]) -> Tokens:
         _prefix=_prefix(hashes, _TOKEN_BASE),
         _template=_prefix(np.where(digits, _NUMBER, hashes), _TOKEN_BASE),
     )
+
+
+def spread(hashes: Hashes) -> Hashes:
+    """The same hashes, one to one, but different in their first bits: those of single letters are small numbers."""
+    return hashes * np.uint64(_SPREAD)
 
 
 def hash_words(words: Sequence[str]) -> tuple[Hashes, Flags]:

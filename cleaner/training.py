@@ -22,16 +22,19 @@ from cleaner.decision import decide
 from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore, Summary, score_page, summarize
 from cleaner.features import Columns, HashedWeights, feature_matrix, feature_names
-from cleaner.features.hashed import BUCKETS, structure_terms, wording_terms
+from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, structure_terms, wording_terms
 from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
-from cleaner.page import Floats, Kind, Lines, Page
+from cleaner.page import Floats, Kind, Lines
 from cleaner.pipeline import BATCH_PAGES, predict
-from cleaner.renderings import RENDERINGS, partly_cleaned, transplant
+from cleaner.renderings import COMPOSED, RENDERINGS, rendered
 from cleaner.segmentation import segment
-from cleaner.tokens import tokenize
+from cleaner.tokens import Hashes, tokenize
 
-__all__ = ["Dataset", "Training", "cross_calibrated", "fit_head", "make_dataset", "score_lines", "train"]
+__all__ = [
+    "Dataset", "Training", "cross_calibrated", "fit_head", "fold_heads", "folds_of", "make_dataset", "score_lines",
+    "train",
+]  # fmt: skip
 
 Progress = Callable[[str], None]
 
@@ -47,6 +50,9 @@ PARAMETERS: dict[str, Any] = {
     "max_bins": 63,
     "early_stopping": False,
 }
+# The share of pages that are learnt from in another rendering as well, and the lines of those that need not be:
+# one page in thirteen, but a third of all lines.
+OTHER_RENDERING, LONG_PAGE = 0.6, 600
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
 KNOTS = 32
@@ -59,7 +65,7 @@ class Dataset:
 
     ``share`` is the part of a line's words that the gold has, ``weight`` what the line counts in training,
     ``page_of`` its page; ``fold`` is the fold of each page, and ``rendering`` how its text was made (see
-    `cleaner.renderings`; ``as is`` for a page of the dataset's own kind).
+    `cleaner.renderings`; ``as is`` for a page of the dataset's own kind). ``hashes`` are equal for equal lines.
     """
 
     kind: Kind
@@ -68,6 +74,7 @@ class Dataset:
     share: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     words: npt.NDArray[np.int64]
+    hashes: Hashes
     page_of: npt.NDArray[np.int64]
     fold: npt.NDArray[np.int64]
     rendering: Sequence[str]
@@ -106,6 +113,7 @@ def make_dataset(
     share: list[npt.NDArray[np.float64]] = []
     weight: list[npt.NDArray[np.float64]] = []
     words: list[npt.NDArray[np.int64]] = []
+    hashes: list[Hashes] = []
     rendering: list[str] = []
     for number, (item, how) in enumerate(pairs):
         if progress and number % 100 == 0:
@@ -117,8 +125,10 @@ def make_dataset(
         kept.append(item)
         lines.append(cut)
         rendering.append(how)
-        share.append(align(tokens, item.gold))
+        found = align(tokens, item.gold)
+        share.append(_once(cut.texts, found) if kind is Kind.TEXT else found)
         words.append(tokens.words)
+        hashes.append(tokens.line_hashes())
         weight.append(_weights(item, tokens.words))
     if not lines:
         raise BadLabels(f"no labelled {kind} page has any text")
@@ -129,6 +139,7 @@ def make_dataset(
         share=np.concatenate(share),
         weight=np.concatenate(weight),
         words=np.concatenate(words),
+        hashes=np.concatenate(hashes),
         page_of=np.repeat(np.arange(len(lines)), [len(cut) for cut in lines]),
         fold=np.array([fold[item.host] for item in kept], dtype=np.int64),
         rendering=rendering,
@@ -136,7 +147,7 @@ def make_dataset(
 
 
 def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int) -> list[tuple[LabelledPage, str]]:
-    """HTML pages as text: each as its visible lines, half also otherwise, half also composed or cleaned in part.
+    """HTML pages as text: each as its visible lines, in one of the other renderings, and in all composed ones.
 
     A composed page takes its junk from pages of its own fold only, so that folds stay apart.
     """
@@ -152,20 +163,20 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
     others = [name for name in RENDERINGS if name != "visible"]
     out: list[tuple[LabelledPage, str]] = []
     for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
-        texts = {"visible": RENDERINGS["visible"](cut, rng)}
-        if rng.random() < 0.5:
-            name = rng.choice(others)
-            texts[name] = RENDERINGS[name](cut, rng)
-        if rng.random() < 0.8:
-            near = peers[fold[item.host]]
-            donors = [(segmented[j], main[j]) for j in rng.sample(near, min(3, len(near)))]
-            if rng.random() < 0.5:
-                texts["transplant"] = transplant(cut, main[i], donors, rng)
-            else:
-                texts["partly cleaned"] = partly_cleaned(cut, main[i], rng)
-        for name, text in texts.items():
-            page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
-            out.append((replace(item, page=page), name))
+        near = peers[fold[item.host]]
+        donors = [(segmented[j], main[j]) for j in rng.sample(near, min(5, len(near)))]
+        other = rng.choice(others) if rng.random() < OTHER_RENDERING and len(cut) <= LONG_PAGE else None
+        names = [name for name in ("visible", other, *COMPOSED) if name]
+        out += [(rendered(item, name, cut, main[i], donors, rng), name) for name in names]
+    return out
+
+
+def _once(texts: Sequence[str], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of a line that stands twice in a row the first is the one that the gold has."""
+    out = share.copy()
+    for i in range(1, len(texts)):
+        if texts[i] == texts[i - 1] and out[i] > out[i - 1]:
+            out[i], out[i - 1] = out[i - 1], out[i]
     return out
 
 
@@ -196,10 +207,11 @@ def _terms(
     """The hashed terms of the lines of some pages as a sparse matrix, each row scaled by the root of its terms."""
     from scipy.sparse import csr_matrix, diags
 
+    buckets = TEXT_BUCKETS if data.kind is Kind.TEXT else BUCKETS
     blocks = []
     for batch, rows in data.batches(pages):
-        lines, buckets = make(Columns(batch))
-        block = csr_matrix((np.ones(len(lines), dtype=np.float32), (lines, buckets)), shape=(len(rows), BUCKETS))
+        lines, found = make(Columns(batch))
+        block = csr_matrix((np.ones(len(lines), dtype=np.float32), (lines, found)), shape=(len(rows), buckets))
         count = np.bincount(lines, minlength=len(rows))
         blocks.append(diags((1 / np.sqrt(np.maximum(count, 1))).astype(np.float32)) @ block)
     from scipy.sparse import vstack
@@ -208,7 +220,7 @@ def _terms(
 
 
 def _fit_linear(terms: Any, labels: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], seed: int) -> Any:
-    """The weights of a logistic regression over hashed terms, shape (BUCKETS,)."""
+    """The weights of a logistic regression over hashed terms, one a bucket."""
     from sklearn.linear_model import SGDClassifier
 
     if labels.min() == labels.max():
@@ -217,7 +229,7 @@ def _fit_linear(terms: Any, labels: npt.NDArray[np.int64], weight: npt.NDArray[n
     # Averaging costs a pass over all weights for every line: buckets that never occur are left out and stay 0.
     used = np.unique(terms.indices)
     model.fit(terms[:, used], labels, sample_weight=weight / weight.mean())
-    weights = np.zeros(BUCKETS)
+    weights = np.zeros(terms.shape[1])
     weights[used] = np.clip(model.coef_[0], -1000, 1000)
     # As the model file holds them, so that training and prediction see the same numbers.
     return weights.astype(np.float16).astype(np.float32)
@@ -379,17 +391,40 @@ def fit_head(
     return head, probabilities
 
 
+def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> list[Head]:
+    """For each fold the head that has not seen its hosts, calibrated by the other folds: five fits.
+
+    For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
+    """
+    features = feature_names(data.kind)
+    words = learn_words(data, seed=seed, progress=progress)
+    matrix = make_matrix(data, features, words)
+    fold = data.fold_of_line
+    count = int(fold.max()) + 1
+    arrays = (matrix, data.labels, data.weight)
+    run = Parallel(n_jobs=min(count, cpu_count()))
+    heads = run(delayed(_fit)(*arrays, fold != number, features, seed) for number in range(count))
+    probabilities = np.zeros(len(fold), dtype=np.float32)
+    for number, head in enumerate(heads):
+        probabilities[fold == number] = head.predict(matrix[fold == number])
+    out = []
+    for number, head in enumerate(heads):
+        knot_in, knot_out = calibration(probabilities, data, fold != number)
+        own = words[number]
+        structure, wording = own.structure.astype(np.float16), own.wording.astype(np.float16)
+        out.append(replace(head, knot_in=knot_in, knot_out=knot_out, structure=structure, wording=wording))
+    return out
+
+
 def score_lines(data: Dataset, probabilities: Floats, renderings: Sequence[str] = SCORED) -> list[PageScore]:
     """Decide every page of a dataset by given probabilities, and score it; pages of other renderings are left out."""
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
-    parts = zip(
-        data.items, data.lines, data.rendering, np.split(probabilities, bounds), np.split(data.words, bounds),
-        strict=True,
-    )  # fmt: skip
+    columns = (np.split(column, bounds) for column in (probabilities, data.words, data.hashes))
+    parts = zip(data.items, data.lines, data.rendering, *columns, strict=True)
     scores = []
-    for item, lines, rendering, p, w in parts:
+    for item, lines, rendering, p, w, h in parts:
         if rendering in renderings:
-            kept, confidence = decide(p, w)
+            kept, confidence = decide(p, w, hashes=h)
             text = "\n".join(lines.texts[i] for i in np.flatnonzero(kept))
             scores.append(score_page(item, text, confidence))
     return scores
@@ -474,5 +509,5 @@ def train(
 def _predict_all(model: Model, data: Dataset) -> list[Floats]:
     out: list[Floats] = []
     for low in range(0, len(data.lines), BATCH_PAGES):
-        out += [probabilities for probabilities, _ in predict(model, data.lines[low : low + BATCH_PAGES])]
+        out += [probabilities for probabilities, *_ in predict(model, data.lines[low : low + BATCH_PAGES])]
     return out

@@ -37,7 +37,12 @@ def page(tmp_path: Path) -> Path:
 
 
 def commands() -> dict[str, click.Command]:
-    return dict(app.commands)
+    """Every command by what a user types after `cleaner`."""
+    found: dict[str, click.Command] = {}
+    for name, command in app.commands.items():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found.update({f"{name} {below}": one for below, one in inner.items()} or {name: command})
+    return found
 
 
 # Documentation
@@ -66,7 +71,7 @@ def test_no_option_is_documented_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("name", ["", *sorted(commands())])
 def test_help_has_examples(name: str) -> None:
-    done = run(*([name] if name else []), "--help")
+    done = run(*name.split(), "--help")
     assert done.returncode == 0
     assert b"Examples:" in done.stdout and b"  cleaner " in done.stdout
 
@@ -335,6 +340,7 @@ def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> Non
         (tmp_path / "in" / f"{number}.html").write_text(story(number))
     args = ["clean", str(tmp_path / "in"), "--model", model, "-o"]
     shown = in_terminal(*args, str(tmp_path / "a"))[1]
-    assert re.search(r"\d+ of 40 pages, \d+/s, \d+ s left", shown)
+    assert re.search(r"\d+ of 40 pages, \d+/s, [\w ]+ left", shown)
+    assert "looking for lines that recur: " in shown
     assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet")[1]
     assert b"\r" not in run(*args, str(tmp_path / "c")).stderr

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cleaner.features import FEATURES, feature_matrix, feature_names
 from cleaner.features.columns import Columns
-from cleaner.features.hashed import BUCKETS, HashedWeights, structure_terms, wording_terms
+from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, HashedWeights, structure_terms, wording_terms
 from cleaner.lexicon import CUES
 from cleaner.page import Kind, Lines, Page
 from cleaner.segmentation import segment
@@ -167,6 +167,17 @@ def test_the_terms_that_are_trained_are_the_terms_that_are_scored(pages: list[st
     assert columns.column(name) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("size", [BUCKETS, TEXT_BUCKETS])
+def test_wording_of_text_has_weights_of_either_size(size: int) -> None:
+    columns = Columns([text(f"Share this\n{PROSE}\n\n2 of 3")])
+    lines, buckets = wording_terms(columns, size)
+    assert (buckets < size).all()
+    weights = np.random.default_rng(1).normal(size=size).astype(np.float32)
+    total = np.bincount(lines, weights=weights[buckets]) / np.sqrt(np.bincount(lines))
+    known = Columns([text(f"Share this\n{PROSE}\n\n2 of 3")], HashedWeights(NO_WEIGHTS.structure, weights))
+    assert known.column("wording") == pytest.approx(total, abs=1e-5)
+
+
 # -- single features on lines small enough to count ---------------------------------------------------------------
 
 
@@ -266,3 +277,38 @@ def test_stop_words_are_those_of_the_page() -> None:
     assert values(german, "stop share")[1] == 1
     english = text("The ferry is not in the bay, and that is the reason why we are not to be on it.\nDie")
     assert values(english, "stop share")[1] == 0
+
+
+# -- shapes of text -----------------------------------------------------------------------------------------------
+
+
+def test_a_caption_and_its_copy() -> None:
+    lines = text("A crane lifts the bell\nA crane lifts the bell\nThe bell is old\n—\nA crane lifts the bell")
+    assert values(lines, "overlap below") == [1, 0.4, 0, 0, 0]
+    assert values(lines, "overlap above") == [0, 1, 0.5, 0, 0]
+    assert values(lines, "until copy") == [round(float(np.log1p(n)), 6) for n in (1, 3, 1000, 1000, 1000)]
+    assert values(lines, "since copy") == [round(float(np.log1p(n)), 6) for n in (1000, 1, 1000, 1000, 3)]
+
+
+def test_titles_and_durations_by_turns() -> None:
+    turns = text("\n".join(f"Title number {i} of many\n{i}:{i}0" for i in range(10, 20)))
+    alike = text("\n".join(f"Title number {i} of many" for i in range(20)))
+    assert values(turns, "period 2")[10] == 16
+    assert values(turns, "period 3")[10] == 0
+    assert set(values(alike, "period 2")) == {0}
+
+
+def test_where_the_body_is() -> None:
+    page = "Home\nNews\nSport\n" + f"{PROSE}\n" * 3 + "A heading\n" + f"{PROSE}\n" * 3 + "More\nTerms\nPrivacy"
+    assert values(text(page), "in body") == [0] * 3 + [1] * 7 + [0] * 3
+    far = [round(float(np.log1p(n)), 6) for n in (1, 2, 3)]
+    assert values(text(page), "around body") == [-x for x in far[::-1]] + [0] * 7 + far
+    assert set(values(text("Home\nNews"), "in body")) == {0}
+
+
+def test_shapes_do_not_depend_on_the_batch() -> None:
+    names = [f.name for f in FEATURES.values() if f.kinds == (Kind.TEXT,)]
+    pages = [text(f"Home\nHome\n{PROSE}\nTitle one\n1:20"), text(f"1:20\nTitle one\n{PROSE}"), text("Home")]
+    together = feature_matrix(pages, names, WEIGHTS)
+    alone = np.concatenate([feature_matrix([page], names, WEIGHTS) for page in pages])
+    assert together == pytest.approx(alone, abs=1e-5)

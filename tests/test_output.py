@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from cli_support import cleaned
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cleaner.output import as_explained_text, as_markdown, as_record, front_matter, language, metadata
-from cleaner.page import Kind
+from cleaner.page import CleanedPage, Kind, Page
+from cleaner.segmentation import segment
 
 MARKDOWN = [
     ("<h1>Title</h1><p>One.</p><h3>Part</h3><p>Two.</p>", "# Title\n\nOne.\n\n### Part\n\nTwo."),
@@ -95,10 +97,30 @@ def test_record_has_the_documented_fields_and_counts() -> None:
     record = as_record(page, source="folder", keep_dropped=True)
     assert record == {
         "id": "test", "url": "https://x.example/", "source": "folder", "text": "Ein Satz.", "confidence": 0.9,
-        "kind": "html", "encoding": None, "replaced": 0, "language": "de", "kept": 1, "dropped": 1, "error": None,
+        "kind": "html", "markdown": False, "encoding": None, "replaced": 0, "language": "de", "kept": 1, "dropped": 1,
+        "error": None,
         "dropped_lines": [{"line": 1, "probability": 0.0, "text": "ad"}],
     }  # fmt: skip
     json.dumps(record)
+
+
+def test_lines_that_were_judged_as_one_are_counted_and_stand_for_themselves() -> None:
+    content = (
+        "The list begins with everything that was left in\n\nthe pews since 1911. Umbrellas lead.\nAdvertisement\n"
+    )
+    lines = segment(Page(content, Kind.TEXT))
+    kept = np.array([True, False])
+    page = CleanedPage(Page(content, Kind.TEXT), 0.9, lines, np.array([0.9, 0.1], dtype=np.float32), kept)
+    assert page.counts == (2, 1)
+    assert [(line.text, line.kept, line.blank_before) for line in page.lines] == [
+        ("The list begins with everything that was left in", True, 0),
+        ("the pews since 1911. Umbrellas lead.", True, 1),
+        ("Advertisement", False, 0),
+    ]
+    assert page.text == "The list begins with everything that was left in\n\nthe pews since 1911. Umbrellas lead."
+    record = as_record(page, keep_dropped=True)
+    assert (record["kept"], record["dropped"]) == (2, 1)
+    assert record["dropped_lines"] == [{"line": 2, "probability": 0.1, "text": "Advertisement"}]
 
 
 def test_metadata_by_trafilatura() -> None:

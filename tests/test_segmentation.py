@@ -379,7 +379,64 @@ def test_any_line_separator_parts_lines(end: str) -> None:
 def test_text_lines_stand_as_they_stood(page: str) -> None:
     lines = text(page)
     expected = [line.rstrip() for line in page.splitlines()]
-    assert lines.texts == [line for line in expected if line and not line.isspace()]
+    parts = [part for line in lines.texts for part in line.split("\n") if part]
+    assert parts == [line for line in expected if line and not line.isspace()]
+
+
+WRAPPED = (
+    "The boats lay on the mud until the tide came back, and the men who\nhad mended nets all morning "
+    "put them away. Nobody had seen the heron,\nwhich stood behind the wall."
+)
+SECOND = (
+    "On the way home a boy said that he had heard it, and was told that a\nheron makes no sound "
+    "worth hearing. He said that this was what he had\nheard."
+)
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_hard_wrapped_paragraph_is_one_line(gap: str) -> None:
+    page = gap.join(["Advertisement", WRAPPED, "Share this", SECOND, "Mud and Tide"])
+    assert text(page).texts == ["Advertisement", WRAPPED, "Share this", SECOND, "Mud and Tide"]
+
+
+def test_a_paragraph_that_is_indented_begins_anew() -> None:
+    page = "\n".join("    " + paragraph for paragraph in (WRAPPED, SECOND, WRAPPED))
+    assert [line.split()[0] for line in text(page).texts] == ["The", "On", "The"]
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n", "\n\n\n"])
+def test_a_sentence_that_runs_on_is_one_line(gap: str) -> None:
+    first, second = (
+        "The sexton keeps a list of everything that was left in",
+        "the pews since 1911. Umbrellas lead it by far.",
+    )
+    lines = text(f"Lost\n\n{first}{gap}{second}")
+    assert [line.split("\n")[0] for line in lines.texts] == ["Lost", first]
+    assert lines.texts[1].split() == f"{first} {second}".split()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "The sexton keeps a list of everything that was left there.\nthe pews lead it by far, umbrellas are second.",
+        "The sexton keeps a list of everything that was left there\n\nby Ann Lee",
+        "home\nnews and weather\nsport\nabout the harbour and its boats",
+        "Rain until noon in all valleys of the county\n- then sun, and no wind at all until the evening.",
+        "# The sexton keeps a list of everything that was\nleft in the pews, beginning with the year 1911.",
+        "A long line of words that never ends, but goes on\n\n\n\nand on, for four lines of nothing in between.",
+        "\n".join(f"Headline number {i} about the council and its bins" for i in range(20)),
+        "从前有一条河，河边住着一个老渔夫，他每天清晨都去打鱼\n后来河水干了，渔夫就在河床上种起了西瓜，生意比打鱼还好",
+    ],
+)
+def test_lines_that_stand_for_themselves(page: str) -> None:
+    assert text(page).texts == [line for line in page.split("\n") if line]
+
+
+def test_links_over_a_wrapped_line_are_links() -> None:
+    page = "It was told in a long letter that nobody had opened, [which the\ncouncil](https://c.example/a) kept."
+    lines = text(page)
+    assert lines.texts == [page]
+    assert lines.link_count.tolist() == [1]
 
 
 @pytest.mark.parametrize(

@@ -351,6 +351,14 @@ def test_a_truncated_warc_does_not_give_half_a_page(tmp_path: Path) -> None:
         assert [bool(item.error) for item in found] == [False, False, True], found
 
 
+@pytest.mark.parametrize("content", [b"", b"WARC/1.0\r\nContent-Length: 3\r\n\r\nabc\r\n\r\n"])
+def test_a_warc_without_a_record_is_said(tmp_path: Path, content: bytes) -> None:
+    pytest.importorskip("fastwarc")
+    (tmp_path / "c.warc").write_bytes(content)
+    (item,) = open_source(str(tmp_path / "c.warc"), SourceOptions())
+    assert item.error == "no WARC record in this file"
+
+
 def test_a_file_that_is_no_warc(tmp_path: Path) -> None:
     pytest.importorskip("fastwarc")
     path = tmp_path / "a.warc"

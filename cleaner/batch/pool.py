@@ -12,17 +12,17 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import Any, Final
 
-from cleaner.batch.work import Result, Settings, clean_chunk, failure, make_cleaner
+from cleaner.batch.work import Job, Result, Settings, failure, start_job
 from cleaner.errors import CleanerError
 from cleaner.sources import Item
 
-__all__ = ["clean_chunks"]
+__all__ = ["run_chunks"]
 
 # Finished chunks that wait for an earlier one: enough for the others to work on while one page runs out its time.
 MAX_AHEAD: Final = 64
@@ -56,15 +56,15 @@ class _Chunk:
     size: int = field(default=0)
 
 
-def clean_chunks(
-    chunks: Iterable[list[Item]], settings: Settings, *, jobs: int, time_limit: float
-) -> Iterator[list[Result]]:
-    """The results of each chunk, in the order of the chunks, by ``jobs`` processes.
+def run_chunks(
+    job: Job, chunks: Iterable[list[Item]], settings: Settings, *, jobs: int, time_limit: float
+) -> Generator[list[Result], None, None]:
+    """The results of each chunk, in the order of the chunks, by ``jobs`` processes that do ``job``.
 
     A page that takes longer than ``time_limit`` seconds, or ends its worker, gets a failure as its result. Raises
     ``CleanerError`` if workers cannot be started at all. Closing the iterator ends the processes.
     """
-    pool = _Pool(settings, jobs, time_limit)
+    pool = _Pool(job, settings, jobs, time_limit)
     try:
         yield from pool.run(iter(chunks))
     finally:
@@ -72,7 +72,8 @@ def clean_chunks(
 
 
 class _Pool:
-    def __init__(self, settings: Settings, jobs: int, time_limit: float) -> None:
+    def __init__(self, job: Job, settings: Settings, jobs: int, time_limit: float) -> None:
+        self.job: Job = job
         self.settings = settings
         self.jobs = jobs
         self.time_limit = time_limit
@@ -109,7 +110,7 @@ class _Pool:
 
         context = get_context("loky")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.settings), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self.job, self.settings), daemon=True)
         process.start()
         theirs.close()
         return _Worker(process, ours, deadline=time.monotonic() + START_SECONDS)
@@ -222,20 +223,20 @@ def _death(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _serve(pipe: connection.Connection, settings: Settings) -> None:
+def _serve(pipe: connection.Connection, job: Job, settings: Settings) -> None:
     """The life of a worker: chunks in, results out, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
     sys.stdin = None  # it belongs to the parent
     _die_with_parent()
     try:
-        cleaner = make_cleaner(settings)
+        work = start_job(job, settings)
     except CleanerError as error:
         pipe.send(error)
         return
     try:
         pipe.send("ready")
         while True:
-            pipe.send(clean_chunk(cleaner, pipe.recv(), settings))
+            pipe.send(work(pipe.recv()))
     except (EOFError, OSError):
         return
 

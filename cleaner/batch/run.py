@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
+from cleaner.batch.counting import chunked
 from cleaner.batch.sinks import Journal, Sink
 from cleaner.batch.work import Result, Settings
-from cleaner.errors import BadOutput
+from cleaner.errors import BadInput, BadOutput
+from cleaner.sites import SiteCounts
 from cleaner.sources import Item
 
-__all__ = ["CHUNK_ITEMS", "TIME_LIMIT", "Summary", "run_batch"]
+__all__ = ["TIME_LIMIT", "Summary", "run_batch"]
 
-# Prediction over 32 pages at once costs a fifth of one at a time; fixed, so that results do not depend on `jobs`.
-CHUNK_ITEMS: Final = 32
-CHUNK_BYTES: Final = 4_000_000
 TIME_LIMIT: Final = 60.0  # seconds a page; ordinary pages take milliseconds, the largest allowed one about ten seconds
 CHECKPOINT_SECONDS: Final = 1.0
+_CHANGED: Final = "the input has changed since the run that is to be continued; start anew with --overwrite"
 
 
 @dataclass(slots=True)
@@ -72,13 +75,16 @@ def run_batch(
     overwrite: bool = False,
     strict: bool = False,
     run: dict[str, Any] | None = None,
+    sites: Callable[[], SiteCounts] | None = None,
     on_result: Callable[[Result, Summary], None] | None = None,
 ) -> Summary:
     """Cleans every item into ``sink``, in ``jobs`` processes beside this one; one result an item, in input order.
 
     ``run`` is what the caller knows to decide the bytes besides ``settings`` (the model's fingerprint, the inputs):
     ``resume`` goes on only where all of it is the same. ``strict`` stops at the first failure and leaves the output
-    unfinished. Raises ``BadOutput``; an interrupted run keeps its journal.
+    unfinished. ``sites`` gives the counts that are evidence for the pages (`count_sites`, `SiteCounts.load`); they
+    are asked for when the output is known to be writable, and kept beside it until the run is finished. Raises
+    ``BadOutput``; an interrupted run keeps its journal.
     """
     summary = Summary()
     identity = {**settings.as_dict(), **(run or {})}
@@ -87,8 +93,27 @@ def run_batch(
         summary = Summary(**journal.counts, resumed_at=journal.counts["pages"])
     if journal.finished:
         return summary
+    try:
+        with _counted(sites, journal, sink) as counts:
+            _clean(items, replace(settings, sites=counts), sink, journal, summary, jobs, time_limit, strict, on_result)
+    finally:
+        sink.close()
+    return summary
+
+
+def _clean(
+    items: Iterable[Item],
+    settings: Settings,
+    sink: Sink,
+    journal: Journal,
+    summary: Summary,
+    jobs: int,
+    time_limit: float,
+    strict: bool,
+    on_result: Callable[[Result, Summary], None] | None,
+) -> None:
     results = _results(items, journal, settings, sink, jobs, time_limit)
-    saved = time.monotonic()
+    saved = summary.started = time.monotonic()
     ids = bytes.fromhex(journal.ids)
     try:
         for chunk in results:
@@ -104,24 +129,45 @@ def run_batch(
                     sink.checkpoint(journal)
                     saved = time.monotonic()
                 if strict and result.error is not None:
-                    return summary
+                    return
         journal.ids = ids.hex()
         sink.finish(journal)
     finally:
         results.close()
-        sink.close()
-    return summary
+
+
+@contextmanager
+def _counted(sites: Callable[[], SiteCounts] | None, journal: Journal, sink: Sink) -> Iterator[Path | None]:
+    """Where the counts of the sites lie: those of the run that is continued, or new ones."""
+    if sites is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="cleaner-sites-") as folder:
+        path = sink.sites or Path(folder) / "sites.npy"
+        if not (journal.sites and path.exists()):
+            counts = sites()
+            if journal.sites and journal.sites != counts.fingerprint:
+                raise BadOutput(_CHANGED)
+            journal.sites = counts.fingerprint
+            try:
+                counts.store(path)
+            except OSError as error:
+                raise BadOutput(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+            sink.checkpoint(journal)
+        elif SiteCounts.attach(path).fingerprint != journal.sites:
+            raise BadInput(f"{path}: not the counts that the run began with; start anew with --overwrite")
+        yield path
 
 
 def _results(
     items: Iterable[Item], journal: Journal, settings: Settings, sink: Sink, jobs: int, time_limit: float
 ) -> Generator[list[Result], None, None]:
-    from cleaner.batch.pool import clean_chunks  # multiprocessing is not for those who clean one page
+    from cleaner.batch.pool import run_chunks  # multiprocessing is not for those who clean one page
 
     pending = iter(items)
     if journal.done:
         _skip(pending, journal, sink)
-    yield from clean_chunks(_chunks(pending), settings, jobs=jobs, time_limit=time_limit)
+    yield from run_chunks("clean", chunked(pending), settings, jobs=jobs, time_limit=time_limit)
 
 
 def _skip(items: Iterator[Item], journal: Journal, sink: Sink) -> None:
@@ -135,21 +181,8 @@ def _skip(items: Iterator[Item], journal: Journal, sink: Sink) -> None:
         if skipped == journal.done:
             break
     if skipped < journal.done or ids.hex() != journal.ids:
-        raise BadOutput("the input has changed since the run that is to be continued; start anew with --overwrite")
+        raise BadOutput(_CHANGED)
 
 
 def _chained(ids: bytes, item_id: str) -> bytes:
     return hashlib.blake2b(ids + item_id.encode("utf-8", "replace"), digest_size=16).digest()
-
-
-def _chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
-    chunk: list[Item] = []
-    size = 0
-    for item in items:
-        chunk.append(item)
-        size += item.size
-        if len(chunk) >= CHUNK_ITEMS or size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk

@@ -42,7 +42,8 @@ class Journal:
     """How far a run is: ``done`` items of the input, whose ids hash to ``ids``, are in the output.
 
     ``shard``, ``rows`` and ``bytes`` say where in the output; ``closing`` that a shard was being given its final
-    name; ``counts`` is the summary so far; ``run`` is what decides the bytes, so that two runs are not mixed.
+    name; ``counts`` is the summary so far; ``run`` is what decides the bytes, so that two runs are not mixed, and
+    ``sites`` the fingerprint of the counts that are evidence in it.
     """
 
     run: dict[str, Any]
@@ -53,6 +54,7 @@ class Journal:
     bytes: int = 0
     closing: bool = False
     finished: bool = False
+    sites: str = ""
     counts: dict[str, int] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -94,6 +96,7 @@ class Sink(Protocol):
     """What a batch needs of its output."""
 
     rows: bool  # whether results are JSON lines, or texts of files
+    sites: Path | None  # where the counts of the sites are kept until the end
 
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
         """Gets ready, and tells how much of the input is in the output already. Raises ``BadOutput``."""
@@ -118,6 +121,7 @@ class StreamSink:
     """JSON lines to an open stream, such as standard output; nothing to resume."""
 
     rows = True
+    sites: Path | None = None
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -161,6 +165,7 @@ class RowsSink:
         self._stem = path.name[: -len(ending)]
         self._spool = path.with_name(f".{path.name}.rows.part")
         self._journal_path = path.with_name(f".{path.name}.journal.json")
+        self.sites: Path | None = path.with_name(f".{path.name}.sites.npy")
         self._stream: IO[bytes] | None = None
         self._shard = 0
         self._rows = 0
@@ -183,6 +188,7 @@ class RowsSink:
                 raise BadOutput(f"{existing[0]}: exists already; name another file or use --overwrite")
             else:
                 self._spool.unlink(missing_ok=True)
+                _remove(self.sites)
                 if self.shard_size:  # shards of an earlier, longer run would mix with those of this one
                     for path in existing:
                         path.unlink()
@@ -239,6 +245,7 @@ class RowsSink:
             if self._rows or self._shard == 0:
                 self._save(journal, closing=True)
                 self._close_shard(journal)
+            _remove(self.sites)
             self._journal_path.unlink(missing_ok=True)
             self._spool.unlink(missing_ok=True)
 
@@ -279,6 +286,7 @@ class FolderSink:
         self._ending = ending
         self._names = Names()
         self._journal_path = folder / ".cleaner-journal.json"
+        self.sites: Path | None = folder / ".cleaner-sites.npy"
         self._errors_path = folder / ".errors.jsonl.part"
         self._report = folder / "errors.jsonl"
         self._errors: IO[bytes] | None = None
@@ -303,6 +311,7 @@ class FolderSink:
                 raise BadOutput(f"{self.folder}: the folder is not empty; name a new one or use --overwrite")
             else:
                 self._errors_path.unlink(missing_ok=True)
+                _remove(self.sites)
                 self._report.unlink(missing_ok=True)
                 journal.save(self._journal_path)
             if journal.bytes and not self._errors_path.exists() and self._report.exists():
@@ -361,11 +370,17 @@ class FolderSink:
                 self._errors_path.replace(self._report)
             else:
                 self._errors_path.unlink()
+            _remove(self.sites)
             journal.finished = True
             journal.save(self._journal_path)
 
     def close(self) -> None:
         _let_go(self._errors)
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        path.unlink(missing_ok=True)
 
 
 def _let_go(stream: IO[bytes] | None) -> None:
@@ -411,9 +426,9 @@ def _to_parquet(source: Path, target: Path) -> None:
     # All columns in every file, whatever the options: shards and runs can be read together.
     schema = pa.schema([
         ("id", pa.string()), ("url", pa.string()), ("source", pa.string()), ("text", pa.string()),
-        ("confidence", pa.float32()), ("kind", pa.string()), ("encoding", pa.string()), ("replaced", pa.int32()),
-        ("language", pa.string()), ("kept", pa.int32()), ("dropped", pa.int32()), ("error", pa.string()),
-        ("metadata", meta), ("dropped_lines", dropped),
+        ("confidence", pa.float32()), ("kind", pa.string()), ("markdown", pa.bool_()), ("encoding", pa.string()),
+        ("replaced", pa.int32()), ("language", pa.string()), ("kept", pa.int32()), ("dropped", pa.int32()),
+        ("error", pa.string()), ("metadata", meta), ("dropped_lines", dropped),
     ])  # fmt: skip
     with source.open("rb") as lines, pq.ParquetWriter(target, schema, compression="zstd") as writer:
         while rows := [json.loads(line) for _, line in zip(range(PARQUET_ROWS), lines, strict=False)]:

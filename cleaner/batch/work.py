@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from cleaner.decoding import decode
@@ -13,15 +15,17 @@ from cleaner.errors import BadInput, CleanerError
 from cleaner.output import as_markdown, as_record, as_text, dropped_lines, front_matter, metadata
 from cleaner.page import CleanedPage, Kind, Page
 from cleaner.pipeline import Cleaner
-from cleaner.segmentation import detect_kind
+from cleaner.segmentation import detect_kind, segment
+from cleaner.sites import SiteCounts, page_keys, page_site
 from cleaner.sources import MAX_BYTES, Item
 
 __all__ = [
-    "Body", "Result", "Settings", "clean_chunk", "clean_item", "failure", "make_cleaner", "to_page", "to_record",
-    "to_text",
+    "Body", "Job", "Result", "Settings", "clean_chunk", "clean_item", "count_chunk", "failure", "make_cleaner",
+    "start_job", "to_page", "to_record", "to_text",
 ]  # fmt: skip
 
 Body = Literal["text", "markdown"]
+Job = Literal["clean", "count"]  # what a worker does with its items; counting is the first pass over sites
 HELD_CHARS: Final = 4_000_000  # pages held at once: enough for prediction to be cheap, little enough to stay small
 _TAG: Final = re.compile(r"<[a-zA-Z!?/]")
 
@@ -30,7 +34,8 @@ _TAG: Final = re.compile(r"<[a-zA-Z!?/]")
 class Settings:
     """What decides the bytes of a result. Equal settings and an equal model give equal bytes.
 
-    ``body`` is how a page's text is written, ``rows`` whether a result is a JSON object or the text alone.
+    ``body`` is how a page's text is written, ``rows`` whether a result is a JSON object or the text alone; ``sites``
+    is where the counts of the sites lie (`SiteCounts.store`).
     """
 
     model: str | None = None
@@ -42,10 +47,11 @@ class Settings:
     keep_dropped: bool = False
     with_metadata: bool = False
     max_bytes: int = MAX_BYTES
+    sites: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings by name, for the record of a run."""
-        return asdict(self)
+        """The settings by name, for the record of a run; where the counts lie is not one of them."""
+        return {name: value for name, value in asdict(self).items() if name != "sites"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,24 @@ class Result:
     empty: bool = False
 
 
-def make_cleaner(settings: Settings) -> Cleaner:
-    """The cleaner that the settings ask for. Raises ``BadModel``."""
-    return Cleaner(settings.model, settings.favor, max_chars=settings.max_bytes, links=settings.links)
+def make_cleaner(settings: Settings, sites: SiteCounts | None = None) -> Cleaner:
+    """The cleaner that the settings ask for, with ``sites`` as the counts or those that the settings point to.
+
+    Raises ``BadModel``, or ``BadInput`` for counts that are none.
+    """
+    if settings.sites is not None:
+        sites = SiteCounts.attach(settings.sites)
+    return Cleaner(settings.model, settings.favor, max_chars=settings.max_bytes, links=settings.links, sites=sites)
+
+
+def start_job(job: Job, settings: Settings) -> Callable[[Sequence[Item]], list[Result]]:
+    """Gets ready for a job, once a worker: the function from items to one result each. Raises ``CleanerError``."""
+    if job == "count":
+        return partial(count_chunk, settings=settings)
+    cleaner = make_cleaner(settings)
+    for kind in cleaner.model.heads:  # tables are made at the first page; its time limit is not for that
+        cleaner.clean("<p>Ready.</p>", kind=kind.value)
+    return partial(clean_chunk, cleaner, settings=settings)
 
 
 def to_page(item: Item, settings: Settings) -> Page:
@@ -91,7 +112,9 @@ def to_page(item: Item, settings: Settings) -> Page:
         kind, markdown = Kind.TEXT, detect_kind(text)[1]
     else:
         kind, markdown = detect_kind(text)
-    return Page(text, kind, url=item.url, id=item.id, encoding=encoding, replaced=replaced, markdown=markdown)
+    return Page(
+        text, kind, url=item.url, id=item.id, encoding=encoding, replaced=replaced, markdown=markdown, site=item.site
+    )
 
 
 def _encodable(text: str) -> str:
@@ -125,6 +148,20 @@ def clean_chunk(cleaner: Cleaner, items: Sequence[Item], settings: Settings) -> 
             results += _finish(cleaner, waiting, settings)
             waiting, size = [], 0
     return results + _finish(cleaner, waiting, settings)
+
+
+def count_chunk(items: Sequence[Item], settings: Settings) -> list[Result]:
+    """What some items add to the counts of their sites: the payload is their `page_keys`, none without a site."""
+    results: list[Result] = []
+    for item in items:
+        try:
+            page = to_page(item, settings)
+            site = page_site(page)
+            keys = page_keys(site, segment(page).texts).tobytes() if site is not None else b""
+            results.append(Result(item.id, item.name, keys))
+        except Exception as error:
+            results.append(failure(item, _message(error)))
+    return results
 
 
 def _finish(cleaner: Cleaner, waiting: list[tuple[Item, Page | Result]], settings: Settings) -> list[Result]:
@@ -188,7 +225,8 @@ def failure(item: Item, message: str) -> Result:
     """The result for an item that gave no page: a record with the same fields, no text, and the error."""
     record = {
         "id": item.id, "url": item.url, "source": item.source, "text": "", "confidence": 0.0, "kind": None,
-        "encoding": None, "replaced": 0, "language": item.language, "kept": 0, "dropped": 0, "error": message,
+        "markdown": None, "encoding": None, "replaced": 0, "language": item.language, "kept": 0, "dropped": 0,
+        "error": message,
     }  # fmt: skip
     return Result(item.id, item.name, _json_line(record), error=message, empty=True)
 

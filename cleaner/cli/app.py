@@ -13,6 +13,7 @@ from cleaner import __version__
 from cleaner.cli.cleaning import clean, explain
 from cleaner.cli.learning import check, evaluate, info, train
 from cleaner.cli.options import CLOSED_PIPE, FAILED, INTERRUPTED, OK, TERMINATED, USAGE
+from cleaner.cli.sites import sites
 from cleaner.cli.terminal import say
 from cleaner.errors import BadUsage, CleanerError
 
@@ -37,7 +38,7 @@ def app() -> None:
     """
 
 
-for command in (clean, explain, train, evaluate, check, info):
+for command in (clean, explain, sites, train, evaluate, check, info):
     app.add_command(command)
 
 
@@ -72,6 +73,16 @@ def _run(args: Sequence[str]) -> int:
         say("interrupted; what is done is kept, and --resume goes on from there")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # Whoever read the output has seen enough.
+        _drop_output()
         return CLOSED_PIPE
+    except OSError as error:
+        # Files that are read or written say so themselves: this is standard output, on a disk that is full.
+        _drop_output()
+        say(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
+        return FAILED
+
+
+def _drop_output() -> None:
+    """The interpreter must not complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -14,13 +14,19 @@ import click
 from cleaner.cli.options import (
     FAILED,
     FAVOR,
+    FROM,
+    JOBS,
     KIND,
     MAX_SIZE,
     MODEL,
     OK,
     QUIET,
+    SITES_FROM,
+    TEXT_FIELD,
+    TIME_LIMIT,
     TIMEOUT,
     URL,
+    URL_FIELD,
     source_options,
     targets,
     with_options,
@@ -31,6 +37,7 @@ from cleaner.errors import BadUsage, CleanerError
 if TYPE_CHECKING:
     from cleaner.batch.plan import Format, Plan
     from cleaner.batch.work import Settings
+    from cleaner.sites import SiteCounts
     from cleaner.sources import SourceOptions
 
 __all__ = ["clean", "explain"]
@@ -45,16 +52,12 @@ __all__ = ["clean", "explain"]
     "--format", "format_", type=click.Choice(["text", "markdown", "json", "jsonl", "parquet"]),
     help="How the result is written.  [default: what OUT ends in, else text]",
 )  # fmt: skip
+@with_options(JOBS, MODEL, FAVOR, KIND, URL, FROM, TEXT_FIELD, URL_FIELD)
 @click.option(
-    "--jobs", type=click.IntRange(min=0), default=1, show_default=True, help="Worker processes; 0 is one a core."
-)
-@with_options(MODEL, FAVOR, KIND, URL)
-@click.option(
-    "--from", "from_", type=click.Choice(["auto", "page", "jsonl", "parquet", "warc", "wet", "zip", "urls"]),
-    default="auto", show_default=True, help="What the input files are, where their names do not tell.",
+    "--sites/--no-sites", default=None,
+    help="Read a batch twice: lines that recur on other pages of a site count as its frame.  [default: where possible]",
 )  # fmt: skip
-@click.option("--text-field", metavar="NAME", help="Field or column of JSONL and Parquet input that holds the page.")
-@click.option("--url-field", metavar="NAME", help="Field or column of JSONL and Parquet input that holds the address.")
+@SITES_FROM
 @click.option("--links", is_flag=True, help="Keep links in Markdown.")
 @click.option("--with-metadata", is_flag=True, help="Add title, author, date, site name and language.")
 @click.option("--keep-dropped", is_flag=True, help="Also write the dropped lines, each with its probability.")
@@ -64,11 +67,7 @@ __all__ = ["clean", "explain"]
     "--shard-size", type=click.IntRange(min=1), metavar="N", help="Rows per file: OUT-00000.jsonl, OUT-00001.jsonl, …"
 )
 @click.option("--strict", is_flag=True, help="Stop at the first page that fails.")
-@click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
-    help="Seconds a page of a batch may take.",
-)  # fmt: skip
-@with_options(MAX_SIZE, TIMEOUT)
+@with_options(TIME_LIMIT, MAX_SIZE, TIMEOUT)
 @click.option(
     "--delay", type=click.FloatRange(min=0), default=5.0, show_default=True,
     help="Seconds between two downloads of a list from one host.",
@@ -80,7 +79,8 @@ def clean(
     ctx: click.Context, /, paths: tuple[str, ...], output: str | None, format_: Format | None, jobs: int,
     model: str | None, favor: Literal["balanced", "precision", "recall"], kind: Literal["auto", "html", "text"],
     url: str | None, links: bool, with_metadata: bool, keep_dropped: bool, resume: bool, overwrite: bool,
-    shard_size: int | None, strict: bool, time_limit: float, quiet: bool, **reading: Any,
+    shard_size: int | None, strict: bool, time_limit: float, quiet: bool, sites: bool | None, sites_from: str | None,
+    **reading: Any,
 ) -> None:  # fmt: skip
     """Keep the main content of pages; write it as text, Markdown, JSON or rows.
 
@@ -110,20 +110,40 @@ def clean(
         rows=plan.sink.rows if plan.sink else plan.format in ("json", "jsonl"), links=links,
         keep_dropped=keep_dropped, with_metadata=with_metadata, max_bytes=options.max_bytes,
     )  # fmt: skip
+    twice = _reads_twice(sites, sites_from, paths, options, plan)
     if plan.sink is None:
-        ctx.exit(_clean_few(paths, options, settings, plan, url=url, overwrite=overwrite, strict=strict))
+        code = _clean_few(
+            paths, options, settings, plan, url=url, overwrite=overwrite, strict=strict, sites_from=sites_from
+        )
+        ctx.exit(code)
     if url is not None:
         raise BadUsage("--url is for a single page")
     code = _clean_many(
         paths, options, settings, plan, jobs=jobs or os.cpu_count() or 1, time_limit=time_limit, resume=resume,
-        overwrite=overwrite, strict=strict, quiet=quiet,
+        overwrite=overwrite, strict=strict, quiet=quiet, twice=twice, sites_from=sites_from,
     )  # fmt: skip
     ctx.exit(code)
 
 
+def _reads_twice(
+    sites: bool | None, sites_from: str | None, paths: Sequence[str], options: SourceOptions, plan: Plan
+) -> bool:
+    """Whether a first pass counts what recurs on the pages of each site: for every batch that can be read twice."""
+    from cleaner.sources import can_be_read_twice, is_whole_source
+
+    if sites_from is not None:
+        if sites is not None:
+            raise BadUsage("--sites-from brings its counts along: leave out --sites and --no-sites")
+        return False
+    if sites and (plan.sink is None or not can_be_read_twice(paths, options)):
+        raise BadUsage("--sites reads a batch of files twice; for other pages use --sites-from")
+    several = len(paths) > 1 or not all(is_whole_source(path, options) for path in paths)
+    return sites if sites is not None else plan.sink is not None and several and can_be_read_twice(paths, options)
+
+
 def _clean_few(
     paths: Sequence[str], options: SourceOptions, settings: Settings, plan: Plan, *, url: str | None, overwrite: bool,
-    strict: bool,
+    strict: bool, sites_from: str | None,
 ) -> int:  # fmt: skip
     """Single pages, one by one in this process, to standard output or into one file."""
     from dataclasses import replace
@@ -132,13 +152,13 @@ def _clean_few(
     from cleaner.batch.work import clean_item, make_cleaner
     from cleaner.sources import open_sources
 
-    cleaner = make_cleaner(settings)
+    cleaner = make_cleaner(settings, _loaded(sites_from))
     code = OK
     if url is not None and len(paths) > 1:
         raise BadUsage("--url is for a single page")
     for number, item in enumerate(open_sources(paths, options)):
         if url is not None:
-            item = replace(item, url=url)
+            item = replace(item, url=url, site=None)
         try:
             page = clean_item(cleaner, item, settings)
         except CleanerError as error:
@@ -159,39 +179,60 @@ def _clean_few(
 
 def _clean_many(
     paths: Sequence[str], options: SourceOptions, settings: Settings, plan: Plan, *, jobs: int, quiet: bool,
-    **running: Any,
+    twice: bool, sites_from: str | None, time_limit: float, **running: Any,
 ) -> int:  # fmt: skip
     """A batch in worker processes, with progress at a terminal and a summary at the end."""
+    from cleaner.batch.counting import count_sites
     from cleaner.batch.run import run_batch
     from cleaner.batch.work import make_cleaner
     from cleaner.sources import count_pages, open_sources
 
     assert plan.sink is not None
+    given = _loaded(sites_from)
     run = {
         "model_sha256": make_cleaner(settings).model.fingerprint,
         "inputs": list(paths),
         "from": options.format,
         "text_field": options.text_field,
         "url_field": options.url_field,
+        "sites": "counted" if twice else given.fingerprint if given is not None else None,
     }
     progress = Progress(quiet)
     if progress.shown:
         progress.total = count_pages(paths, options)
+
+    def counts() -> SiteCounts:
+        if given is not None:
+            return given
+        with closing(open_sources(paths, options)) as items:
+            return count_sites(items, settings, jobs=jobs, time_limit=time_limit, on_page=progress.on_counted)
+
     with closing(open_sources(paths, options)) as items:
-        summary = run_batch(items, settings, plan.sink, jobs=jobs, run=run, on_result=progress.on_result, **running)
+        summary = run_batch(
+            items, settings, plan.sink, jobs=jobs, time_limit=time_limit, run=run, on_result=progress.on_result,
+            sites=counts if twice or given is not None else None, **running,
+        )  # fmt: skip
     progress.finish(summary)
     return FAILED if summary.failed else OK
+
+
+def _loaded(sites_from: str | None) -> SiteCounts | None:
+    if sites_from is None:
+        return None
+    from cleaner.sites import SiteCounts
+
+    return SiteCounts.load(sites_from)
 
 
 @click.command()
 @click.argument("path", default="-", metavar="[PATH|URL|-]")
 @with_options(MODEL, FAVOR, KIND, URL)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@with_options(MAX_SIZE, TIMEOUT)
+@with_options(SITES_FROM, MAX_SIZE, TIMEOUT)
 @click.pass_context
 def explain(
     ctx: click.Context, /, path: str, model: str | None, favor: Any, kind: Any, url: str | None, format_: str,
-    **reading: Any,
+    sites_from: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Show every line of a page with its probability of being main content; + marks what is kept.
 
@@ -211,7 +252,8 @@ def explain(
     settings = Settings(model, favor, kind, max_bytes=options.max_bytes)
     for item in open_source(path, options):
         try:
-            page = clean_item(make_cleaner(settings), item if url is None else replace(item, url=url), settings)
+            cleaner = make_cleaner(settings, _loaded(sites_from))
+            page = clean_item(cleaner, item if url is None else replace(item, url=url, site=None), settings)
         except CleanerError as error:
             raise CleanerError(f"{item.id}: {error}") from None
         if format_ == "json":

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cleaner.sources import SourceOptions
 
 __all__ = [
-    "FAVOR", "KIND", "KINDS", "MAX_SIZE", "MODEL", "QUIET", "TIMEOUT", "URL", "Size", "source_options",
-    "targets", "with_options",
+    "FAVOR", "FROM", "JOBS", "KIND", "KINDS", "MAX_SIZE", "MODEL", "QUIET", "SITES_FROM", "TEXT_FIELD", "TIMEOUT",
+    "TIME_LIMIT", "URL", "URL_FIELD", "Size", "source_options", "targets", "with_options",
 ]  # fmt: skip
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
@@ -67,6 +67,26 @@ MAX_SIZE = click.option(
 )
 TIMEOUT = click.option(
     "--fetch-timeout", type=click.FloatRange(min=1), default=30.0, show_default=True, help="Seconds for one download."
+)
+JOBS = click.option(
+    "--jobs", type=click.IntRange(min=0), default=1, show_default=True, help="Worker processes; 0 is one a core."
+)
+FROM = click.option(
+    "--from", "from_", type=click.Choice(["auto", "page", "jsonl", "parquet", "warc", "wet", "zip", "urls"]),
+    default="auto", show_default=True, help="What the input files are, where their names do not tell.",
+)  # fmt: skip
+TEXT_FIELD = click.option(
+    "--text-field", metavar="NAME", help="Field or column of JSONL and Parquet input that holds the page."
+)
+URL_FIELD = click.option(
+    "--url-field", metavar="NAME", help="Field or column of JSONL and Parquet input that holds the address."
+)
+TIME_LIMIT = click.option(
+    "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+    help="Seconds a page of a batch may take.",
+)  # fmt: skip
+SITES_FROM = click.option(
+    "--sites-from", metavar="FILE", help="Use the counts of repeated lines that `cleaner sites build` made."
 )
 QUIET = click.option("--quiet", is_flag=True, help="No progress, no summary; errors only.")
 

@@ -32,6 +32,7 @@ class Progress:
         self.errors = 0
         self.drawn = 0.0
         self.total: int | None = None  # pages in the input, where that is known
+        self.first: tuple[int, float] | None = None  # pages and time when the first result came
 
     def note(self, message: str) -> None:
         """Replaces the line."""
@@ -41,6 +42,13 @@ class Progress:
     def clear(self) -> None:
         """Takes the line away."""
         self.note("")
+
+    def on_counted(self, pages: int) -> None:
+        """From time to time, how far the first pass over sites is."""
+        if self.shown and time.monotonic() - self.drawn > 0.2:
+            self.drawn = time.monotonic()
+            total = f" of {self.total:,}" if self.total is not None else ""
+            self.note(f"looking for lines that recur: {pages:,}{total} pages")
 
     def on_result(self, result: Result, summary: Summary) -> None:
         """Shows a failure, and from time to time how far the batch is."""
@@ -52,14 +60,18 @@ class Progress:
             elif self.errors == SHOWN_ERRORS + 1:
                 self.clear()
                 say("more pages failed; all of them are in the error report")
-        if self.shown and time.monotonic() - self.drawn > 0.2:
-            self.drawn = time.monotonic()
+        now = time.monotonic()
+        first, since = self.first = self.first or (summary.pages, now)
+        if self.shown and now - self.drawn > 0.2:
+            self.drawn = now
+            # Starting the workers takes a second that says nothing of the time that is left.
+            rate = (summary.pages - first) / (now - since) if now - since > 1 else summary.rate
             failed = f", {summary.failed:,} failed" if summary.failed else ""
             pages, left = f"{summary.pages:,}", ""
-            if self.total is not None and summary.rate > 0:
+            if self.total is not None and rate > 0:
                 pages += f" of {self.total:,}"
-                left = f", {_duration(max(0, self.total - summary.pages) / summary.rate)} left"
-            self.note(f"{pages} pages, {summary.rate:,.0f}/s{failed}{left}")
+                left = f", {_duration(max(0, self.total - summary.pages) / rate)} left"
+            self.note(f"{pages} pages, {rate:,.0f}/s{failed}{left}")
 
     def finish(self, summary: Summary) -> None:
         """Sums up, as one line of JSON."""

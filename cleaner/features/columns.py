@@ -6,24 +6,25 @@ Windows, containers and whole pages are sums over contiguous lines, that is, dif
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cleaner import tokens as tk
-from cleaner.features.hashed import CAMEL, MAX_WORDS, HashedWeights, structure_scores, wording_scores
+from cleaner.features.class_words import ClassWords
+from cleaner.features.hashed import HashedWeights, structure_scores, wording_scores
 from cleaner.lexicon import CUES, cues, stop_words
 from cleaner.page import Kind, Lines
-from cleaner.repetition import occurrences, ranks, within_page
+from cleaner.repetition import by_value, occurrences, ranks, within_page
 
 __all__ = ["CLASS_WORDS", "TAGS", "Columns", "Containers"]
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
+Hashes = tk.Hashes
 
 # A line of prose, for the columns that ask what surrounds a line: this many words and at most this link density.
 # boilerpipe's rules turn at 10 to 16 words and link densities of 0.2 to 0.33 (Kohlschütter et al. 2010).
@@ -67,22 +68,7 @@ CLASS_WORDS: dict[str, str] = {
     "hero": r"hero|cta|call-to|jumbotron|landing|testimonial|pricing|service|benefit|feature",
     "form": r"form|input|field|search|select|filter|sort|button|btn|control",
 }
-_CLASS_PATTERNS = [re.compile(pattern) for pattern in CLASS_WORDS.values()]
-
-
-@lru_cache(maxsize=50_000)
-def _class_bits(words: str) -> int:
-    bits = 0
-    for word in words[:MAX_WORDS].split():
-        bits |= _word_bits(word)
-    return bits
-
-
-@lru_cache(maxsize=50_000)
-def _word_bits(word: str) -> int:
-    # By the word, since frameworks make few words and many combinations of them.
-    word = CAMEL.sub("-", word).lower()
-    return sum(1 << i for i, pattern in enumerate(_CLASS_PATTERNS) if pattern.search(word))
+_CLASS_TABLE = ClassWords(CLASS_WORDS.values())
 
 
 class Columns:
@@ -106,6 +92,7 @@ class Columns:
         self.tokens = tk.tokenize(self.texts)
         self._named: dict[str, Array] = {}
         self._prefix: dict[str, Array] = {}
+        self._kept: dict[str, Any] = {}
 
     # -- single lines ------------------------------------------------------------------------------------------
 
@@ -117,17 +104,31 @@ class Columns:
             found = self._named[name] = np.asarray(made, dtype=np.float64)
         return found
 
+    def kept(self, name: str, make: Callable[[Columns], Any]) -> Any:
+        """What ``make`` gives for this batch, made once."""
+        if name not in self._kept:
+            self._kept[name] = make(self)
+        return self._kept[name]
+
     def joined(self, attribute: str) -> Array:
         """One of the arrays of `Lines`, joined over the pages."""
         return np.concatenate([getattr(page, attribute) for page in self.pages]).astype(np.float64)
 
-    def per_line(self, values: npt.ArrayLike) -> Array:
-        """Sum of one value a word over the words of each line."""
-        total = np.zeros(len(self.tokens.hashes) + 1)
-        np.cumsum(values, out=total[1:])
-        first = self.tokens.first
-        out: Array = total[first[1:]] - total[first[:-1]]
+    @cached_property
+    def line_of_word(self) -> Index:
+        """The line that each word of the batch stands in."""
+        return np.repeat(self.row, self.tokens.words)
+
+    def per_line(self, flags: npt.NDArray[np.bool_]) -> Array:
+        """How many words of each line are flagged, given one flag a word."""
+        total = np.zeros(len(self.tokens.hashes) + 1, dtype=np.int32)
+        np.cumsum(flags, out=total[1:])
+        out: Array = np.diff(total.take(self.tokens.first)).astype(np.float64)
         return out
+
+    def tally(self, lines: Index, weights: npt.ArrayLike | None = None) -> Array:
+        """How often each line is named, or the sum of the weights of its names."""
+        return np.bincount(lines, weights=weights, minlength=self.n).astype(np.float64, copy=False)
 
     def _make_one(self) -> Any:
         return np.ones(self.n)
@@ -182,58 +183,55 @@ class Columns:
         return self.count(tk.LONE)
 
     @cached_property
-    def _stop_bits(self) -> npt.NDArray[np.uint64]:
-        return stop_words().look_up(self.tokens.hashes)
+    def _stop_rows(self) -> npt.NDArray[np.int32]:
+        return stop_words().find(self.tokens.hashes)
 
     def _make_stop_any(self) -> Any:
-        return self.per_line(self._stop_bits > 0)
+        return self.per_line(self._stop_rows >= 0)
 
     def _make_stop(self) -> Any:
         """Stop words of the language that explains most of the page's stop words."""
-        bits = self._stop_bits
-        known = np.flatnonzero(bits)
-        page = self.page_of[np.searchsorted(self.tokens.first, known, side="right") - 1]
-        counts = np.zeros((len(self.pages), 64))
-        for i in range(64):
-            hit = (bits[known] >> np.uint64(i)) & np.uint64(1)
-            counts[:, i] = np.bincount(page, weights=hit, minlength=len(self.pages))
-        best = counts.argmax(axis=1).astype(np.uint64)
-        line_of_word = np.repeat(self.row, self.tokens.words)
-        shift = best[self.page_of[line_of_word]]
-        return self.per_line((bits >> shift) & np.uint64(1))
+        known = np.flatnonzero(self._stop_rows >= 0)
+        group = stop_words().group[self._stop_rows[known]]
+        groups = stop_words().groups
+        speaks = (groups[:, None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)).astype(np.float64)
+        line = self.line_of_word[known]
+        page = self.page_of[line]
+        size = len(self.pages) * len(groups)
+        counts = np.bincount(page * len(groups) + group, minlength=size).reshape(len(self.pages), -1) @ speaks
+        return self.tally(line, speaks[group, np.argmax(counts, axis=1)[page]])
 
     @cached_property
     def _cue_words(self) -> npt.NDArray[np.float64]:
-        """Words covered by cue phrases of each class, shape (n, classes)."""
-        covered = np.zeros((len(CUES), len(self.tokens.hashes) + 7), dtype=np.int32)
-        line_end = self.tokens.first[1:]
-        line_of_word = np.repeat(self.row, self.tokens.words)
+        """Words covered by cue phrases of each class, shape (classes, n)."""
+        tokens = self.tokens
+        covered = np.zeros(len(tokens.hashes), dtype=np.uint16)
+        first = cues().may_start(tokens.hashes)
+        room = tokens.first[1:][self.line_of_word[first]] - first  # words from there to the end of the line
         for k, (keys, bits) in cues().by_length.items():
-            hashes, first = self.tokens.ngrams(k)
-            if not len(keys) or not len(hashes):
+            start = first[room >= k]
+            if not len(keys) or not len(start):
                 continue
+            hashes = tokens.runs(start, k)
             at = np.minimum(np.searchsorted(keys, hashes), len(keys) - 1)
             hit = np.flatnonzero(keys[at] == hashes)
-            hit = hit[first[hit] + k <= line_end[line_of_word[first[hit]]]]
-            for i in range(len(CUES)):
-                chosen = first[hit[(bits[at[hit]] >> i) & 1 > 0]]
-                np.add.at(covered[i], chosen, 1)
-                np.add.at(covered[i], chosen + k, -1)
-        if not len(self.tokens.hashes):
-            return np.zeros((self.n, len(CUES)))
-        inside = np.cumsum(covered, axis=1)[:, : len(self.tokens.hashes)] > 0
-        return np.stack([self.per_line(row) for row in inside], axis=1)
+            for i in range(k):
+                covered[start[hit] + i] |= bits[at[hit]]
+        inside = np.flatnonzero(covered)
+        lines, classes = self.line_of_word[inside], covered[inside]
+        return np.stack([self.tally(lines, classes >> i & 1) for i in range(len(CUES))])
 
     def cue(self, name: str) -> Array:
         """The share of a line's words that cue phrases of one class cover."""
-        return self._cue_words[:, CUES.index(name)] / np.maximum(self.column("words"), 1)
+        out: Array = self._cue_words[CUES.index(name)] / np.maximum(self.column("words"), 1)
+        return out
 
     def _make_cue(self) -> Any:
         """The same over all classes: the largest share."""
-        return self._cue_words.max(axis=1) / np.maximum(self.column("words"), 1)
+        return self._cue_words.max(axis=0) / np.maximum(self.column("words"), 1)
 
     def _make_cue_words(self) -> Any:
-        return self._cue_words.max(axis=1)
+        return self._cue_words.max(axis=0)
 
     def _make_prose(self) -> Any:
         """1 for a line that looks like a sentence or more: long, few links, something of a sentence's marks."""
@@ -247,6 +245,10 @@ class Columns:
     def _make_short(self) -> Any:
         """1 for a line of few words that ends no sentence."""
         return (self.column("words") < PROSE_WORDS) & (self.tokens.tail != tk.END)
+
+    def _make_title_like(self) -> Any:
+        """1 for a line that begins with a capital and ends no sentence."""
+        return (self.tokens.head == tk.UPPER) & (self.tokens.tail != tk.END)
 
     def _make_ended(self) -> Any:
         tail = self.tokens.tail
@@ -270,58 +272,70 @@ class Columns:
         return occurrences(self.tokens.line_hashes(tail=2, template=True), self.page_of)
 
     @cached_property
-    def _vocabulary(self) -> tuple[Any, Array, Any]:
-        """For each word: its id in its page, how often it occurs there, and how often in lines of prose."""
-        line_of_word = np.repeat(self.row, self.tokens.words)
-        keys = within_page(self.tokens.hashes, self.page_of[line_of_word])
-        _, ids, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        prose = self.column("prose")[line_of_word]
-        in_prose = np.bincount(ids, weights=prose, minlength=len(counts))
-        return ids, counts[ids].astype(np.float64), in_prose[ids]
+    def _vocabulary(self) -> tuple[Hashes, Index, Index, npt.NDArray[np.bool_]]:
+        """The words of the batch, equal words of a page side by side: ``(values, places, lines, fresh)``.
+
+        ``values`` rise; ``fresh`` marks where the next word begins. Lines of equal words stand in page order.
+        """
+        keys = within_page(self.tokens.hashes, self.page_of[self.line_of_word])
+        places, fresh = by_value(keys)
+        return tk.spread(keys)[places], places, self.line_of_word[places], fresh
 
     def _make_body_overlap(self) -> Any:
         """The share of a line's content words that also occur in the page's prose, outside the line itself."""
-        line_of_word = np.repeat(self.row, self.tokens.words)
-        ids, _, in_prose = self._vocabulary
-        content = self._stop_bits == 0
-        own = np.zeros(len(ids))
-        prose_line = self.column("prose")[line_of_word] > 0
-        if prose_line.any():
-            # Words of a prose line must not count as evidence for that line: take its own occurrences off.
-            key = ids[prose_line] * np.int64(self.n) + line_of_word[prose_line]
-            _, where, counts = np.unique(key, return_inverse=True, return_counts=True)
-            own[prose_line] = counts[where]
-        hit = content & (in_prose - own > 0)
-        return self.per_line(hit) / np.maximum(self.per_line(content), 1)
+        _, places, lines, fresh = self._vocabulary
+        content = self._stop_rows < 0
+        if not len(places):
+            return np.zeros(self.n)
+        prose = self.column("prose").astype(np.int64)[lines]
+        start = np.flatnonzero(fresh)
+        in_prose = np.repeat(np.add.reduceat(prose, start), np.diff(start, append=len(fresh)))
+        # Words of a prose line must not count as evidence for that line: take its own occurrences off.
+        fresh_line = fresh.copy()
+        fresh_line[1:] |= lines[1:] != lines[:-1]
+        start = np.flatnonzero(fresh_line)
+        sizes = np.diff(start, append=len(fresh))
+        own = np.repeat(sizes, sizes) * prose
+        hit = content[places] & (in_prose > own)
+        return self.tally(lines[hit]) / np.maximum(self.per_line(content), 1)
 
     def _make_rare_words(self) -> Any:
         """The share of a line's words that occur nowhere else in the page."""
-        _, counts, _ = self._vocabulary
-        return self.per_line(counts == 1) / np.maximum(self.column("words"), 1)
+        _, _, lines, fresh = self._vocabulary
+        alone = fresh & np.append(fresh[1:], True)
+        return self.tally(lines[alone]) / np.maximum(self.column("words"), 1)
 
-    def _title_overlap(self, attribute: str) -> tuple[Array, Array]:
-        titles = tk.tokenize([getattr(page, attribute) for page in self.pages])
-        page_of_title = np.repeat(np.arange(len(self.pages)), titles.words)
-        wanted = np.sort(within_page(titles.hashes, page_of_title))
-        line_of_word = np.repeat(self.row, self.tokens.words)
-        keys = within_page(self.tokens.hashes, self.page_of[line_of_word])
-        if not len(wanted):
-            return np.zeros(self.n), np.zeros(self.n)
-        at = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
-        hits = self.per_line(wanted[at] == keys)
-        size = titles.words[self.page_of]
-        return hits / np.maximum(self.column("words"), 1), hits / np.maximum(size, 1)
+    @cached_property
+    def _in_title(self) -> tuple[Array, Index]:
+        return self._overlap([page.title for page in self.pages])
+
+    def _overlap(self, texts: list[str]) -> tuple[Array, Index]:
+        """With one text a page: how many words of each line are in it, and how many words it has."""
+        tokens = tk.tokenize(texts)
+        page_of_word = np.repeat(np.arange(len(self.pages)), tokens.words)
+        wanted = np.unique(tk.spread(within_page(tokens.hashes, page_of_word)))
+        values, _, lines, fresh = self._vocabulary
+        words = np.flatnonzero(fresh)
+        if not len(words):
+            return np.zeros(self.n), tokens.words
+        at = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
+        at = at[values[at] == wanted]
+        count = np.diff(words, append=len(values))[np.searchsorted(words, at)]
+        hits = np.repeat(at - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+        return self.tally(lines[hits]), tokens.words
 
     def _make_title_share(self) -> Any:
         """The share of a line's words that the page's title has."""
-        return self._title_overlap("title")[0]
+        return self._in_title[0] / np.maximum(self.column("words"), 1)
 
     def _make_title_cover(self) -> Any:
         """The share of the title's words that a line has (at most 1)."""
-        return np.minimum(self._title_overlap("title")[1], 1)
+        hits, size = self._in_title
+        return np.minimum(hits / np.maximum(size, 1)[self.page_of], 1)
 
     def _make_description_share(self) -> Any:
-        return self._title_overlap("description")[0]
+        """The same for the page's description of itself."""
+        return self._overlap([page.description for page in self.pages])[0] / np.maximum(self.column("words"), 1)
 
     # -- learnt from words ---------------------------------------------------------------------------------------
 
@@ -404,10 +418,19 @@ class Columns:
         following = np.minimum.accumulate(np.where(flag, self.row, far)[::-1])[::-1]
         return np.where(following < self.high, following - self.row, self.high - self.low).astype(np.float64)
 
-    def share_of_run(self, keys: Index) -> tuple[Array, Array]:
-        """Runs of neighbouring lines with the same key: for each line its place in the run and the run's length."""
+    def _fresh(self, keys: Index) -> npt.NDArray[np.bool_]:
         fresh = np.ones(self.n, dtype=bool)
         fresh[1:] = (keys[1:] != keys[:-1]) | (self.page_of[1:] != self.page_of[:-1])
+        return fresh
+
+    def run_of(self, keys: Index) -> Index:
+        """The number of each line's run: neighbouring lines of a page with the same key."""
+        out: Index = np.cumsum(self._fresh(keys)) - 1
+        return out
+
+    def share_of_run(self, keys: Index) -> tuple[Array, Array]:
+        """Runs of neighbouring lines with the same key: for each line its place in the run and the run's length."""
+        fresh = self._fresh(keys)
         start = np.maximum.accumulate(np.where(fresh, self.row, 0))
         run = np.cumsum(fresh) - 1
         length = np.bincount(run)[run]
@@ -452,16 +475,17 @@ class Containers:
         self.of_line: Index = self.root[columns.page_of] + np.concatenate(
             [page.element for page in columns.pages if page.element is not None]
         )
-        self.bits: Index = np.concatenate(
-            [np.array([_class_bits(words) for _, words in e.signatures], dtype=np.int64)[e.signature] for e in elements]
-        )
-        self.tag: Index = np.concatenate([_tag_codes(e.signatures)[e.signature] for e in elements])
-        inline = [
-            np.where(p.inline >= 0, np.array([_class_bits(w) for _, w in e.signatures])[p.inline], 0)
-            for p, e in zip(columns.pages, elements, strict=True)
-            if p.inline is not None
-        ]
-        self.inline_bits: Index = np.concatenate(inline)
+        # The signatures of all pages, one after the other; `inline` is the one of a line's innermost inline element.
+        signatures = [signature for e in elements for signature in e.signatures]
+        signature_sizes = np.array([len(e.signatures) for e in elements], dtype=np.int64)
+        signature_shift = np.cumsum(signature_sizes) - signature_sizes
+        self.signature: Index = join("signature") + signature_shift[self.page_of]
+        inline = np.concatenate([page.inline for page in columns.pages if page.inline is not None])
+        self.inline: Index = np.where(inline >= 0, inline + signature_shift[columns.page_of], -1)
+        self.signature_bits, self.part_hashes, self.part_bounds = _CLASS_TABLE.look_up(signatures)
+        self.bits: Index = self.signature_bits[self.signature]
+        self.inline_bits: Index = np.where(self.inline >= 0, self.signature_bits[self.inline], 0)
+        self.tag: Index = _tag_codes(signatures)[self.signature]
         self._ancestors: dict[int, Index] = {}
 
     @cached_property

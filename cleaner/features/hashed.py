@@ -8,31 +8,32 @@ element, element around it, first word, …), so one table of weights serves eac
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.tokens import Ints, hash_strings
+from cleaner.page import Kind
+from cleaner.tokens import Ints
 
 if TYPE_CHECKING:
     from cleaner.features.columns import Columns
 
-__all__ = ["BUCKETS", "HashedWeights", "structure_scores", "structure_terms", "wording_scores", "wording_terms"]
+__all__ = [
+    "BUCKETS", "TEXT_BUCKETS", "HashedWeights", "structure_scores", "structure_terms", "wording_scores",
+    "wording_terms",
+]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
 Terms = tuple[Ints, Ints]
 
-_BITS = 15
-BUCKETS = 1 << _BITS
+BUCKETS = 1 << 15
+# Text has no class names, so its phrases must tell more: more words of a line, and more room for them.
+TEXT_BUCKETS = 1 << 17
 _NEAR = 2  # elements around a line's own whose words count as near
 _HEAD_WORDS, _HEAD_PAIRS, _MANY_WORDS = 12, 8, 13
-MAX_WORDS = 400  # characters of class words looked at: utility-class frameworks write hundreds
-CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_TEXT_WORDS = 30  # words and pairs
 OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
     np.uint64(0x9E3779B97F4A7C15 * (i + 1) & 0xFFFFFFFFFFFFFFFF) for i in range(9)
 )
@@ -40,49 +41,18 @@ OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
 
 @dataclass(frozen=True, slots=True)
 class HashedWeights:
-    """The weight of each bucket for both models, shape (BUCKETS,) each; an empty array knows nothing."""
+    """The weight of each bucket for both models; an empty array knows nothing.
+
+    The number of buckets is a power of two: `BUCKETS`, or for the wording of text `TEXT_BUCKETS`.
+    """
 
     structure: npt.NDArray[np.float32]
     wording: npt.NDArray[np.float32]
 
 
-def _bucket(hashes: npt.NDArray[np.uint64], role: np.uint64) -> Ints:
+def _bucket(hashes: npt.NDArray[np.uint64], role: np.uint64, buckets: int = BUCKETS) -> Ints:
     mixed = (hashes ^ role) * np.uint64(0xD6E8FEB86659FD93)
-    return (mixed >> np.uint64(64 - _BITS)).astype(np.int64)
-
-
-@lru_cache(maxsize=50_000)
-def _signature_hashes(tag: str, words: str) -> npt.NDArray[np.uint64]:
-    parts = _LETTERS.findall(CAMEL.sub("-", words[:MAX_WORDS]).lower())
-    return np.array([_word_hash(part) for part in (tag, *parts)], dtype=np.uint64)
-
-
-@lru_cache(maxsize=50_000)
-def _word_hash(word: str) -> int:
-    return int(hash_strings([word])[0])
-
-
-def _signatures(columns: Columns) -> tuple[Ints, npt.NDArray[np.uint64], Ints]:
-    """The distinct signatures of the batch: of each element its signature, all their hashes, and where each begins."""
-    hashes: list[npt.NDArray[np.uint64]] = []
-    of_element: list[Ints] = []
-    for page in columns.pages:
-        assert page.elements is not None
-        of_element.append(page.elements.signature.astype(np.int64) + len(hashes))
-        hashes += [_signature_hashes(*signature) for signature in page.elements.signatures]
-    sizes = np.array([len(part) for part in hashes], dtype=np.int64)
-    return np.concatenate(of_element), np.concatenate(hashes), np.append(0, np.cumsum(sizes))
-
-
-def _inline(columns: Columns) -> Ints:
-    """The signature of each line's innermost inline element, as `_signatures` numbers them; -1 without."""
-    out: list[Ints] = []
-    shift = 0
-    for page in columns.pages:
-        assert page.inline is not None and page.elements is not None
-        out.append(np.where(page.inline >= 0, page.inline + shift, -1).astype(np.int64))
-        shift += len(page.elements.signatures)
-    return np.concatenate(out)
+    return (mixed >> np.uint64(65 - buckets.bit_length())).astype(np.int64)
 
 
 def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Array:
@@ -90,7 +60,7 @@ def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Arra
     if not len(weights):
         return np.zeros(columns.n)
     box = columns.containers
-    signature, hashes, bounds = _signatures(columns)
+    signature, hashes, bounds = box.signature, box.part_hashes, box.part_bounds
 
     def sums(role: np.uint64) -> Array:
         total = np.zeros(len(hashes) + 1)
@@ -113,7 +83,7 @@ def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Arra
     third = box.parent[second]
     score = sums(OWN)[signature][own] + near[first] + near[second] + far_all[third]
     count = np.diff(bounds)[signature[own]] + size[first] + size[second] + size_all[third]
-    inline = _inline(columns)
+    inline = box.inline
     has = inline >= 0
     score[has] += sums(INLINE)[inline[has]]
     count[has] += np.diff(bounds)[inline[has]]
@@ -124,7 +94,7 @@ def structure_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Arra
 def structure_terms(columns: Columns) -> Terms:
     """Every term of the structure model as ``(line, bucket)``, for training; the same terms that the scores sum."""
     box = columns.containers
-    signature, hashes, bounds = _signatures(columns)
+    signature, hashes, bounds = box.signature, box.part_hashes, box.part_bounds
     size = np.diff(bounds)
     lines: list[Ints] = []
     buckets: list[Ints] = []
@@ -137,7 +107,7 @@ def structure_terms(columns: Columns) -> Terms:
 
     rows, at = columns.row, box.of_line
     add(rows, signature[at], OWN)
-    inline = _inline(columns)
+    inline = box.inline
     add(rows[inline >= 0], inline[inline >= 0], INLINE)
     for step in range(10_000):
         at = box.parent[at]
@@ -149,34 +119,38 @@ def structure_terms(columns: Columns) -> Terms:
     return np.concatenate(lines), np.concatenate(buckets)
 
 
-def wording_terms(columns: Columns) -> Terms:
+def wording_terms(columns: Columns, buckets: int | None = None) -> Terms:
     """Every term of the wording model as ``(line, bucket)``: first words, first pairs, first and last word, length."""
+    text = columns.kind is Kind.TEXT
+    if buckets is None:
+        buckets = TEXT_BUCKETS if text else BUCKETS
     tokens = columns.tokens
     words = tokens.words
     line_of = np.repeat(columns.row, words)
     place = np.arange(len(tokens.hashes)) - tokens.first[line_of]
     hashes = np.where(tokens.digits, np.uint64(0), tokens.hashes)
-    head = place < _HEAD_WORDS
-    lines, buckets = [line_of[head]], [_bucket(hashes[head], WORD)]
+    head = place < (_TEXT_WORDS if text else _HEAD_WORDS)
+    lines, found = [line_of[head]], [_bucket(hashes[head], WORD, buckets)]
     pairs, at = tokens.ngrams(2, template=True)
-    inside = (place[at] < _HEAD_PAIRS) & (line_of[at] == line_of[np.minimum(at + 1, len(line_of) - 1)])
+    inside = place[at] < (_TEXT_WORDS if text else _HEAD_PAIRS)
+    inside &= line_of[at] == line_of[np.minimum(at + 1, len(line_of) - 1)]
     lines.append(line_of[at[inside]])
-    buckets.append(_bucket(pairs[inside], PAIR))
+    found.append(_bucket(pairs[inside], PAIR, buckets))
     filled = np.flatnonzero(words > 0)
     lines += [filled, filled, columns.row]
-    buckets += [
-        _bucket(hashes[tokens.first[filled]], FIRST),
-        _bucket(hashes[tokens.first[filled + 1] - 1], LAST),
-        _bucket(np.minimum(words, _MANY_WORDS).astype(np.uint64), COUNT),
+    found += [
+        _bucket(hashes[tokens.first[filled]], FIRST, buckets),
+        _bucket(hashes[tokens.first[filled + 1] - 1], LAST, buckets),
+        _bucket(np.minimum(words, _MANY_WORDS).astype(np.uint64), COUNT, buckets),
     ]
-    return np.concatenate(lines), np.concatenate(buckets)
+    return np.concatenate(lines), np.concatenate(found)
 
 
 def wording_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Array:
     """The wording model's log-odds for each line (without its intercept), shape (n,)."""
     if not len(weights):
         return np.zeros(columns.n)
-    lines, buckets = wording_terms(columns)
+    lines, buckets = wording_terms(columns, len(weights))
     score = np.bincount(lines, weights=weights[buckets], minlength=columns.n)
     count = np.bincount(lines, minlength=columns.n)
     out: Array = score / np.sqrt(np.maximum(count, 1))

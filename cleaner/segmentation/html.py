@@ -1,7 +1,7 @@
 """HTML to lines: one walk over lexbor's tree, without recursion.
 
 The tree is HTML5's, so text after ``</html>``, unclosed tables and tag soup stand where a browser would show them.
-The walk costs about as much as the parse (1.5 ms against 1.4 ms for a page of 250 KB).
+The walk costs three to four times the parse, nearly all of it Python's own steps: about 2 µs a node.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from selectolax.lexbor import LexborHTMLParser
 
-from cleaner.page import Elements, Kind, Lines, Page
+from cleaner.page import Elements, Ints, Kind, Lines, Page
 
 __all__ = ["flatten", "segment_html"]
 
@@ -29,7 +29,22 @@ INLINE = frozenset(
 BOLD = frozenset(("b", "strong"))
 CONTROLS = frozenset(("input", "button", "select", "textarea", "option"))
 HEADINGS = {f"h{i}": i for i in range(1, 7)}
-CELLS = frozenset(("td", "th"))
+# Inside the second a plain block, one of the first, only groups text.
+TRANSPARENT = frozenset(("p", "div", "section", "span", "center", "form"))
+KEEPS_TAG = frozenset(("li", "oli", "blockquote", "dd", "dt", "td", "th", "figcaption", "pre", *HEADINGS))
+COUNTED = frozenset(("pre", "ul", "ol", "menu", "noscript", "tr"))  # what follows depends on being inside one
+# What the walk does with a node, by its name. Elements of all other names are blocks as well.
+BLOCK, PHRASE, IMAGE, BREAK, SKIP = range(5)
+_BLOCKS = "div p ul ol li td tr tbody table section article header footer nav aside main form button figure".split()
+_ROLES = {
+    **dict.fromkeys((*_BLOCKS, *KEEPS_TAG), BLOCK),
+    **dict.fromkeys(INLINE, PHRASE),
+    **dict.fromkeys(SKIPPED, SKIP),
+    "img": IMAGE,
+    "br": BREAK,
+    "hr": BREAK,
+    "input": BREAK,
+}
 # A row of cells that hold one short run of text each is a data row and becomes one line; anything else is layout.
 MAX_CELL = 200
 
@@ -44,7 +59,7 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)[^>]*+>")
 _CAN_NEST = 4000
 _IFRAME = re.compile(r"</?iframe\b[^>]*>", re.I)
 _SWALLOWS = re.compile(r"</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>", re.I)
-_DIGITS = re.compile(r"\d+")
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def flatten(html: str) -> str:
@@ -123,7 +138,7 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
     With ``links`` each line also gets ``markup``, its text with Markdown links. An empty or text-free page gives no
     lines. Raises nothing on bad mark-up.
     """
-    lines = _segment(flatten(_without_open_iframes(page.content)), links)
+    lines = _segment(flatten(page.content), links)
     if not len(lines) and _SWALLOWS.search(page.content):
         # <title/> or <textarea> without an end takes the whole page for its text: then the tag goes instead.
         lines = _segment(flatten(_SWALLOWS.sub(" ", page.content)), links)
@@ -132,19 +147,16 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
 
 def _segment(html: str, links: bool) -> Lines:
     parser = LexborHTMLParser(html)
+    filled = any(frame.child is not None for frame in parser.tags("iframe"))
+    if filled and html.count("<iframe") > html.count("</iframe"):
+        # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
+        parser = LexborHTMLParser(_IFRAME.sub(" ", html))
     title, description = _head(parser)
     walk = _Walk(links)
     root = parser.root
     if root is not None:
         walk.run(root)
     return walk.lines(title, description)
-
-
-def _without_open_iframes(html: str) -> str:
-    """Drop the iframe tags of a page that leaves one open, as saved pages do: all after it would be its text."""
-    if html.count("<iframe") <= html.count("</iframe"):
-        return html
-    return _IFRAME.sub(" ", html)
 
 
 class _Walk:
@@ -162,50 +174,37 @@ class _Walk:
         self.inline: list[int] = []
         self.noscript: list[int] = []
         self.markup: list[str] = []
-        self.e_parent: list[int] = []
-        self.e_signature: list[int] = []
-        self.e_first: list[int] = []
-        self.e_last: list[int] = []
-        self.e_images: list[int] = []
-        self.e_controls: list[int] = []
-        self.e_hidden: list[int] = []
-        self.e_depth: list[int] = []
-        self.e_children: list[int] = []
-        self.e_path: list[int] = []
-        self.signatures: dict[tuple[str, str], int] = {}
-        self.paths: dict[tuple[int, str, str], int] = {}
+        # One entry for each block element; the root stands for the document.
+        self.e_parent = [0]
+        self.e_signature = [0]
+        self.e_path = [0]
+        self.e_first = [0]
+        self.e_last = [0]
+        self.e_depth = [0]
+        # Few elements hold images or controls, fewer are hidden.
+        self.images: dict[int, int] = {}
+        self.controls: dict[int, int] = {}
+        self.hidden: list[tuple[int, int]] = []
+        self.signatures = {("html", ""): 0}
+        self.paths = {(0, 0): 0}
+        self.kinds = {("html", ""): 0}
+        self.known: dict[tuple[str, str, str], tuple[int, int]] = {}
 
-    def signature(self, tag: str, attributes: dict[str, Any]) -> int:
-        words = ""
-        if attributes:
-            words = attributes.get("class") or ""
-            extra = attributes.get("id")
-            if extra:
-                words = f"{words} {extra}"
-            extra = attributes.get("role") or attributes.get("itemprop")
-            if extra:
-                words = f"{words} {extra}"
-        key = (tag, words)
-        found = self.signatures.get(key)
+    def classify(self, tag: str, classes: str, extra: str) -> tuple[int, int]:
+        """The signature of an element, and its kind: its tag and its classes without numbers."""
+        key = (tag, classes, extra)
+        found = self.known.get(key)
         if found is None:
-            found = self.signatures[key] = len(self.signatures)
-        return found
-
-    def path(self, parent: int, tag: str, attributes: dict[str, Any]) -> int:
-        """Elements with the same tags and classes from the root down share a path; numbers in a class are ignored."""
-        words = (attributes.get("class") or "") if attributes else ""
-        key = (parent, tag, _DIGITS.sub("", words) if words else "")
-        found = self.paths.get(key)
-        if found is None:
-            found = self.paths[key] = len(self.paths)
+            signature = self.signatures.setdefault((tag, classes + extra), len(self.signatures))
+            kind = self.kinds.setdefault((tag, classes.translate(_NO_DIGITS)), len(self.kinds))
+            found = self.known[key] = signature, kind
         return found
 
     def run(self, root: Any) -> None:  # one long loop on purpose: it is the hot path
         texts, tags, level = self.texts, self.tags, self.level
-        e_parent, e_signature, e_first, e_last = self.e_parent, self.e_signature, self.e_first, self.e_last
-        e_images, e_controls, e_hidden, e_depth = self.e_images, self.e_controls, self.e_hidden, self.e_depth
-        e_children, e_path = self.e_children, self.e_path
-        links = self.links
+        e_parent, e_signature, e_path = self.e_parent, self.e_signature, self.e_path
+        e_first, e_last, e_depth = self.e_first, self.e_last, self.e_depth
+        paths, known, classify, links, roles = self.paths, self.known, self.classify, self.links, _ROLES
 
         pieces: list[str] = []
         marked: list[str] = []
@@ -216,6 +215,8 @@ class _Walk:
         list_depth = 0
         ordered: list[bool] = []
         current = 0  # element
+        path = 0  # its path
+        hidden = 0  # the outermost element around it that is hidden
         tag_of = "body"
         inline = -1  # signature of the innermost inline element
         href = ""
@@ -225,12 +226,9 @@ class _Walk:
             open_link = links and bool(in_link) and bool(href)
             if open_link:
                 _close_link(marked, href)
-            raw = "".join(pieces)
+            raw = pieces[0] if len(pieces) == 1 else "".join(pieces)
             pieces.clear()
-            if in_pre:
-                text = raw.strip("\n").rstrip()
-            else:
-                text = " ".join(raw.split())
+            text = raw.strip("\n").rstrip() if in_pre else " ".join(raw.split())
             if text and not text.isspace():
                 texts.append(text)
                 tags.append(tag_of)
@@ -250,28 +248,15 @@ class _Walk:
             link_chars = link_count = bold_chars = 0
             line_inline = -1
 
-        # The stack holds, for every open node, what to restore when it is left.
-        stack: list[tuple[Any, int, Any]] = []
-        of_inline, of_block = 0, 1
-        e_parent.append(0)
-        e_signature.append(self.signature("html", {}))
-        e_first.append(0)
-        e_last.append(0)
-        e_images.append(0)
-        e_controls.append(0)
-        e_hidden.append(0)
-        e_depth.append(0)
-        e_children.append(0)
-        e_path.append(0)
-        self.paths[0, "html", ""] = 0
+        # The stack holds, for every open node, what to restore when it is left; of an inline element no line's tag.
+        stack: list[tuple[Any, str, str | None, int, Any]] = []
         node = root
         while True:
             tag = node.tag
-            child = None
             if tag == "-text":
                 text = node.text_content
-                if text:
-                    if in_pre and not in_link and ("\n\n" in text):
+                if text and (pieces or in_pre or not text.isspace()):  # not the blanks between two blocks
+                    if in_pre and not in_link and "\n\n" in text:
                         parts = text.split("\n\n")
                         for part in parts[:-1]:
                             pieces.append(part)
@@ -282,7 +267,7 @@ class _Walk:
                     pieces.append(text)
                     if links:
                         marked.append(text)
-                    if not text.isspace():
+                    if (line_inline < 0 or in_link or in_bold) and not text.isspace():
                         if in_link:
                             link_chars += len(text.strip())
                             link_count = link_count or 1  # a link around several blocks is in each of their lines
@@ -290,136 +275,138 @@ class _Walk:
                             bold_chars += len(text.strip())
                         if line_inline < 0:
                             line_inline = inline
-            elif tag in SKIPPED:
-                if tag in CONTROLS:
-                    controls += 1
-            elif tag == "br":
-                if in_pre:
-                    pieces.append("\n")
-                    if links:
-                        marked.append("\n")
-                else:
-                    flush()
-            elif tag in INLINE:
-                if tag == "img":
-                    images += 1
-                else:
+            else:
+                role = roles.get(tag)
+                if role is None:
+                    role = BLOCK if tag and tag[0].isalpha() else SKIP  # another element; a comment, a doctype
+                if role == BLOCK:
+                    if pieces or marked:
+                        flush()
+                    else:
+                        link_count = 0
+                    attributes = node.attributes
+                    classes = extra = ""
+                    hides = False
+                    if attributes:
+                        classes = attributes.get("class") or ""
+                        if len(attributes) > 1 or not classes:
+                            extra = _extra(attributes)
+                            hides = not hidden and _hides(attributes)
+                    signature, kind = known.get((tag, classes, extra)) or classify(tag, classes, extra)
+                    own_path = paths.get((path, kind))
+                    if own_path is None:
+                        own_path = paths[path, kind] = len(paths)
+                    lines = len(texts)
+                    number = len(e_parent)
+                    e_parent.append(current)
+                    e_signature.append(signature)
+                    e_path.append(own_path)
+                    e_first.append(lines)
+                    e_last.append(lines)
+                    e_depth.append(e_depth[current] + 1)
+                    if tag == "button":
+                        controls += 1
                     child = node.child
                     if child is not None:
+                        stack.append((node, tag, tag_of, inline, (images, controls)))
+                        if hides:
+                            hidden = number
+                        current, path, inline = number, own_path, -1
+                        if tag in TRANSPARENT:
+                            if tag_of not in KEEPS_TAG:  # in <li><p> the outer one says what the line is
+                                tag_of = tag
+                        elif tag == "li":
+                            tag_of = "oli" if ordered and ordered[-1] else "li"
+                        else:
+                            tag_of = tag
+                            if tag in COUNTED:
+                                if tag == "pre":
+                                    in_pre += 1
+                                elif tag == "noscript":
+                                    in_noscript += 1
+                                elif tag != "tr":
+                                    list_depth += 1
+                                    ordered.append(tag == "ol")
+                        node = child
+                        continue
+                    if hides:
+                        self.hidden.append((number, number + 1))
+                elif role == PHRASE:
+                    child = node.child
+                    if child is not None:
+                        stack.append((node, tag, None, inline, href))
                         attributes = node.attributes
-                        stack.append((node, of_inline, (tag, inline, href)))
                         if attributes:
-                            inline = self.signature(tag, attributes)
+                            classes = attributes.get("class") or ""
+                            extra = _extra(attributes)
+                            inline = (known.get((tag, classes, extra)) or classify(tag, classes, extra))[0]
                         if tag == "a":
                             in_link += 1
                             link_count += 1
-                            href = attributes.get("href") or "" if attributes else ""
+                            href = attributes.get("href") or ""
                             if links and href:
                                 marked.append("\x02")
                         elif tag in BOLD:
                             in_bold += 1
-            elif tag is None or tag[0] == "-" or tag[0] == "!":
-                pass  # a comment, a doctype, a CDATA section: no text, nothing below
-            else:
-                if tag in CONTROLS:
-                    controls += 1
-                flush()
-                child = node.child
-                if tag == "hr" or tag == "input":
-                    child = None
-                else:
-                    attributes = node.attributes
-                    number = len(e_parent)
-                    stack.append((node, of_block, (current, tag_of, tag, len(texts), images, controls, number, inline)))
-                    e_children[current] += 1
-                    e_parent.append(current)
-                    e_signature.append(self.signature(tag, attributes))
-                    e_path.append(self.path(e_path[current], tag, attributes))
-                    e_first.append(len(texts))
-                    e_last.append(len(texts))
-                    e_images.append(images)
-                    e_controls.append(controls)
-                    e_depth.append(e_depth[current] + 1)
-                    e_children.append(0)
-                    hidden = e_hidden[current]
-                    if attributes and not hidden:
-                        style = attributes.get("style")
-                        if (
-                            "hidden" in attributes
-                            or attributes.get("aria-hidden") == "true"
-                            or (style and ("display:none" in style or "display: none" in style))
-                        ):
-                            hidden = 1
-                    e_hidden.append(hidden)
-                    current = number
-                    inline = -1
-                    if tag == "li":
-                        tag_of = "oli" if ordered and ordered[-1] else "li"
-                    elif tag == "pre":
-                        in_pre += 1
-                        tag_of = "pre"
-                    elif tag in TRANSPARENT and tag_of in KEEPS_TAG:
-                        pass  # <li><p>, <blockquote><p>: the outer element says what the line is
+                        node = child
+                        continue
+                elif role == IMAGE:
+                    images += 1
+                elif role == BREAK:
+                    if tag == "br" and in_pre:
+                        pieces.append("\n")
+                        if links:
+                            marked.append("\n")
+                    elif pieces or marked:
+                        flush()
                     else:
-                        tag_of = tag
-                        if tag == "ul" or tag == "ol" or tag == "menu":
-                            list_depth += 1
-                            ordered.append(tag == "ol")
-                        elif tag == "noscript":
-                            in_noscript += 1
-                    if child is None:  # leave at once
-                        entry = stack.pop()[2]
-                        current, tag_of = entry[0], entry[1]
-                        inline = entry[7]
-                        if tag == "pre":
-                            in_pre -= 1
-                        elif tag == "ul" or tag == "ol" or tag == "menu":
-                            list_depth -= 1
-                            ordered.pop()
-                        elif tag == "noscript":
-                            in_noscript -= 1
-                        e_images[number] = e_controls[number] = 0
-            if child is not None:
-                node = child
-                continue
+                        link_count = 0
+                if tag in CONTROLS and role != BLOCK:
+                    controls += 1
             # nothing below: go on to the right, or up until something is to the right
-            while True:
-                if not stack:
-                    following = None
-                    break
-                following = node.next
-                if following is not None:
-                    break
-                node, what, entry = stack.pop()
-                if what == of_inline:
-                    tag = entry[0]
+            following = node.next
+            while following is None and stack:
+                node, tag, outer, inline, kept = stack.pop()
+                if outer is None:
                     if tag == "a":
                         in_link -= 1
                         if links and href:
                             _close_link(marked, href)
                     elif tag in BOLD:
                         in_bold -= 1
-                    inline, href = entry[1], entry[2]
-                elif what == of_block:
-                    flush()
-                    current, tag_of, tag, first, images_before, controls_before, number, inline = entry
-                    e_last[number] = len(texts)
-                    e_images[number] = images - images_before
-                    e_controls[number] = controls - controls_before
-                    if tag == "pre":
-                        in_pre -= 1
-                    elif tag == "ul" or tag == "ol" or tag == "menu":
-                        list_depth -= 1
-                        ordered.pop()
-                    elif tag == "noscript":
-                        in_noscript -= 1
-                    elif tag == "tr" and len(texts) - first > 1:
-                        self.join_row(first, number)
+                    href = kept
+                else:
+                    if pieces or marked:
+                        flush()
+                    else:
+                        link_count = 0
+                    lines = e_last[current] = len(texts)
+                    if kept != (images, controls):
+                        self.images[current] = images - kept[0]
+                        self.controls[current] = controls - kept[1]
+                    if current == hidden:
+                        self.hidden.append((current, len(e_parent)))
+                        hidden = 0
+                    if tag in COUNTED:
+                        if tag == "pre":
+                            in_pre -= 1
+                        elif tag == "noscript":
+                            in_noscript -= 1
+                        elif tag != "tr":
+                            list_depth -= 1
+                            ordered.pop()
+                        elif lines - e_first[current] > 1:
+                            self.join_row(e_first[current], current)
+                    current, tag_of = e_parent[current], outer
+                    path = e_path[current]
+                following = node.next
             if following is None:
                 break
             node = following
-        flush()
-        e_last[0], e_images[0], e_controls[0] = len(texts), images, controls
+        if pieces or marked:
+            flush()
+        e_last[0] = len(texts)
+        self.images[0], self.controls[0] = images, controls
 
     def join_row(self, first: int, row: int) -> None:
         """Make one line of a data row: every cell one short line, no block inside a cell."""
@@ -449,44 +436,67 @@ class _Walk:
             self.e_last[e] = end
 
     def lines(self, title: str, description: str) -> Lines:
-        def ints(values: list[int]) -> np.ndarray[Any, np.dtype[np.int32]]:
-            return np.array(values, dtype=np.int32)
-
-        n = len(self.texts)
+        n, elements = len(self.texts), len(self.e_parent)
+        parent = _ints(self.e_parent)
+        hidden = np.zeros(elements, dtype=np.int32)
+        for start, stop in self.hidden:
+            hidden[start:stop] = 1
         return Lines(
             kind=Kind.HTML,
             texts=self.texts,
             tags=self.tags,
-            link_chars=ints(self.link_chars),
-            link_count=ints(self.link_count),
-            bold_chars=ints(self.bold_chars),
-            level=ints(self.level),
+            link_chars=_ints(self.link_chars),
+            link_count=_ints(self.link_count),
+            bold_chars=_ints(self.bold_chars),
+            level=_ints(self.level),
             blank_before=np.zeros(n, dtype=np.int32),
             title=title,
             description=description,
             elements=Elements(
-                parent=ints(self.e_parent),
-                signature=ints(self.e_signature),
-                first=ints(self.e_first),
-                last=ints(self.e_last),
-                images=ints(self.e_images),
-                controls=ints(self.e_controls),
-                hidden=ints(self.e_hidden),
-                depth=ints(self.e_depth),
-                children=ints(self.e_children),
-                path=ints(self.e_path),
+                parent=parent,
+                signature=_ints(self.e_signature),
+                first=_ints(self.e_first),
+                last=_ints(self.e_last),
+                images=_sparse(self.images, elements),
+                controls=_sparse(self.controls, elements),
+                hidden=hidden,
+                depth=_ints(self.e_depth),
+                children=np.bincount(parent[1:], minlength=elements).astype(np.int32),
+                path=_ints(self.e_path),
                 signatures=list(self.signatures),
             ),
-            element=ints(self.element),
-            inline=ints(self.inline),
-            noscript=ints(self.noscript),
+            element=_ints(self.element),
+            inline=_ints(self.inline),
+            noscript=_ints(self.noscript),
             markup=self.markup if self.links else None,
         )
 
 
-# Inside these a plain block only groups text.
-TRANSPARENT = frozenset(("p", "div", "section", "span", "center", "form"))
-KEEPS_TAG = frozenset(("li", "oli", "blockquote", "dd", "dt", "td", "th", "figcaption", "pre", *HEADINGS))
+def _ints(values: list[int]) -> Ints:
+    return np.fromiter(values, dtype=np.int32, count=len(values))
+
+
+def _sparse(values: dict[int, int], size: int) -> Ints:
+    out = np.zeros(size, dtype=np.int32)
+    out[list(values)] = list(values.values())
+    return out
+
+
+def _extra(attributes: dict[str, Any]) -> str:
+    """What an element says about itself beside its classes, each word after a blank."""
+    name, role = attributes.get("id"), attributes.get("role") or attributes.get("itemprop")
+    if role:
+        return f" {name} {role}" if name else f" {role}"
+    return f" {name}" if name else ""
+
+
+def _hides(attributes: dict[str, Any]) -> bool:
+    style = attributes.get("style")
+    return (
+        "hidden" in attributes
+        or attributes.get("aria-hidden") == "true"
+        or bool(style and ("display:none" in style or "display: none" in style))
+    )
 
 
 def _close_link(marked: list[str], href: str) -> None:

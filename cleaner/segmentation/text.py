@@ -1,8 +1,14 @@
-"""Text without HTML to lines: one line per non-blank line, Markdown read as evidence and left as it is."""
+"""Text without HTML to lines, Markdown read as evidence and left as it is.
+
+A line is a non-blank line, or lines that belong together and are judged as one: a paragraph that was hard-wrapped at
+a column, a sentence that a line end or a blank line broke. Such a line's text holds its line ends as they stood.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,11 +22,49 @@ URL = re.compile(r"(?:https?://|www\.)[^\s<>\])\"']+", re.I)
 _BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,300}?)(?<=\S)\1")
 _BULLET = re.compile(r"\s*(?:[-*+•·▪►‣◦–]|\(?\d{1,3}[.)])\s+(?=\S)")
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+\S")
+# A line that such a line may continue.
+_FLOWS = ("p", "li", "oli", "blockquote")
+_NARROWEST, _WIDEST = 40, 160  # columns at which text is wrapped
+# Characters of a line before its sentence is said to go on, and of the rest if no end mark ends it: below these,
+# labels and menus in lower case.
+_SHORT, _LONG = 25, 40
+_END = frozenset(".!?…。！？｡؟۔।॥።։")
+_CLOSING = "\"'“”’»«›‹」』）)]*_ "
 _BREAK = re.compile(r"\r\n?|[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 def segment_text(page: Page) -> Lines:
-    """Cut text into its non-blank lines; an empty text gives none. Lines keep their indentation and marks."""
+    """Cut text into its lines; an empty text gives none. Lines keep their indentation and marks."""
+    raws: list[str] = []
+    marks: list[str] = []
+    gaps: list[int] = []
+    gap = 0
+    fenced = False
+    for raw in _BREAK.split(page.content):
+        text = raw.rstrip()
+        if not text:
+            gap += 1
+            continue
+        raws.append(text)
+        gaps.append(gap)
+        gap = 0
+        first = text.lstrip()[0]
+        tag = "p"
+        if first in "`~" and text.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+            tag = "pre"
+        elif fenced:
+            tag = "pre"
+        elif first == "#" and (heading := _HEADING.match(text)):
+            tag = f"h{len(heading[1])}"
+        elif first == ">":
+            tag = "blockquote"
+        elif first == "|":
+            tag = "tr"
+        elif not first.isalpha() and _BULLET.match(text):
+            tag = "oli" if first.isdigit() else "li"
+        marks.append(tag)
+
     texts: list[str] = []
     tags: list[str] = []
     blank_before: list[int] = []
@@ -28,48 +72,32 @@ def segment_text(page: Page) -> Lines:
     link_chars: list[int] = []
     bold_chars: list[int] = []
     level: list[int] = []
-    blank = 0
-    fenced = False
-    for raw in _BREAK.split(page.content):
-        text = raw.rstrip()
-        if not text or text.isspace():
-            blank += 1
-            continue
+    for start, stop in pairwise(_starts(raws, marks, gaps)):
+        text, tag = raws[start], marks[start]
+        if stop - start > 1:
+            text += "".join("\n" * (min(gaps[i], 1) + 1) + raws[i] for i in range(start + 1, stop))
         texts.append(text)
-        blank_before.append(blank)
-        blank = 0
+        tags.append(tag)
+        blank_before.append(gaps[start])
         count = chars = bold = depth = 0
-        tag = "p"
-        if "](" in text:
-            for match in LINK.finditer(text):
+        flat = text.replace("\n", " ") if stop - start > 1 else text
+        if "](" in flat:
+            for match in LINK.finditer(flat):
                 count += 1
                 chars += len(match[0])
-            rest = LINK.sub("", text) if count else text
+            rest = LINK.sub("", flat) if count else flat
         else:
-            rest = text
+            rest = flat
         if "://" in rest or "www." in rest:
             for match in URL.finditer(rest):
                 count += 1
                 chars += len(match[0])
-        if "**" in text or "__" in text:
-            bold = sum(len(match[2]) for match in _BOLD.finditer(text))
-        first = text.lstrip()[0]
-        if text.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-            tag = "pre"
-        elif fenced:
-            tag = "pre"
-        elif first == "#" and (heading := _HEADING.match(text)):
-            depth = len(heading[1])
-            tag = f"h{depth}"
-        elif first == ">":
-            tag = "blockquote"
-        elif first == "|":
-            tag = "tr"
-        elif not first.isalpha() and _BULLET.match(text):
-            tag = "oli" if first.isdigit() else "li"
+        if "**" in flat or "__" in flat:
+            bold = sum(len(match[2]) for match in _BOLD.finditer(flat))
+        if tag in ("li", "oli"):
             depth = 1 + (len(text) - len(text.lstrip())) // 2
-        tags.append(tag)
+        elif tag[0] == "h":
+            depth = int(tag[1])
         level.append(depth)
         links.append(count)
         link_chars.append(min(chars, len(text)))
@@ -89,3 +117,75 @@ def segment_text(page: Page) -> Lines:
         blank_before=ints(blank_before),
         markdown=page.markdown,
     )
+
+
+def _starts(texts: Sequence[str], tags: Sequence[str], gaps: Sequence[int]) -> list[int]:
+    """Where each line of the page begins among its non-blank lines, and their number last."""
+    if not texts:
+        return [0]
+    flows = [tag == "p" and above in _FLOWS for above, tag in pairwise(tags)]
+    needs = _needs(texts, flows, gaps)
+    width = _wrap_width(texts, needs)
+    parted = sum(map(bool, gaps[1:])) * 10 >= len(gaps)  # paragraphs are told by blank lines
+    starts = [0]
+    for i, (flow, need) in enumerate(zip(flows, needs, strict=True), 1):
+        above, text = texts[i - 1], texts[i]
+        if not flow:
+            joined = False
+        elif len(above) <= width < need:
+            joined = _indent(text) <= _indent(above) + 1 and (parted or not _ended(above) or text.lstrip()[0].islower())
+        else:
+            joined = gaps[i] <= 2 and len(above) >= _SHORT and _goes_on(above, text)
+        if not joined:
+            starts.append(i)
+    return [*starts, len(texts)]
+
+
+def _needs(texts: Sequence[str], flows: Sequence[bool], gaps: Sequence[int]) -> list[int]:
+    """For each line but the last the width that the next one's first word would have needed; 0 at a blank line."""
+    out = []
+    for i, flow in enumerate(flows):
+        need = 0
+        if flow and not gaps[i + 1] and _NARROWEST - 25 < len(texts[i]) <= _WIDEST:
+            first = texts[i + 1].split(None, 1)[0]
+            # A run of ideographs is no word: it could have been cut anywhere.
+            need = len(texts[i]) + 1 + (len(first) if first[0] < "\u2e80" else 1)
+        out.append(need)
+    return out
+
+
+def _wrap_width(texts: Sequence[str], needs: Sequence[int]) -> int:
+    """The column at which a page's paragraphs were hard-wrapped; 0 if they were not.
+
+    Greedy wrapping leaves a line that the next line's first word would not have fitted on, wherever a paragraph goes
+    on; elsewhere few neighbours pass that test for any one width, and then the lines end and begin as sentences do.
+    """
+    need = np.array(needs, dtype=np.int64)
+    if not need.any():
+        return 0
+    size = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))[:-1]
+    pairs = np.flatnonzero(need)
+    # Each pair speaks for the widths from its first line's size up to below what both would have needed.
+    votes = np.bincount(size[pairs], minlength=_WIDEST + 2)[: _WIDEST + 2]
+    votes = votes - np.bincount(np.minimum(need[pairs], _WIDEST + 1), minlength=_WIDEST + 2)
+    votes = np.cumsum(votes)[_NARROWEST : _WIDEST + 1]
+    width = _NARROWEST + int(np.argmax(votes))
+    full = np.flatnonzero((size <= width) & (need > width)).tolist()
+    unended = sum(not _ended(texts[i]) for i in full)
+    small = sum(not texts[i + 1].lstrip()[0].isupper() for i in full)
+    enough = max(3, int((2 * size[pairs] >= width).sum()) / 2)
+    return width if len(full) >= enough and 2 * min(unended, small) >= len(full) else 0
+
+
+def _ended(text: str) -> bool:
+    return text.rstrip(_CLOSING)[-1:] in _END
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _goes_on(above: str, text: str) -> bool:
+    """Whether a sentence runs on: no end mark, and what follows begins in lower case and is no mere label."""
+    last = above[-1]
+    return text.lstrip()[0].islower() and (last.isalnum() or last in ",;-–—") and (len(text) >= _LONG or _ended(text))

@@ -5,10 +5,10 @@ is wrong with it is an item of its own, so that one bad file costs a batch one r
 """
 
 from cleaner.sources.items import MAX_BYTES, Item, SourceOptions
-from cleaner.sources.reading import count_pages, is_url, is_whole_source, open_source, open_sources
+from cleaner.sources.reading import can_be_read_twice, count_pages, is_url, is_whole_source, open_source, open_sources
 from cleaner.sources.web import fetch
 
 __all__ = [
-    "MAX_BYTES", "Item", "SourceOptions", "count_pages", "fetch", "is_url", "is_whole_source", "open_source",
-    "open_sources",
+    "MAX_BYTES", "Item", "SourceOptions", "can_be_read_twice", "count_pages", "fetch", "is_url", "is_whole_source",
+    "open_source", "open_sources",
 ]  # fmt: skip

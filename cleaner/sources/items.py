@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, Literal, cast
 from urllib.parse import unquote, urlsplit
 
@@ -17,11 +18,13 @@ from cleaner.errors import BadInput, PageTooLarge
 
 __all__ = [
     "MAX_BYTES", "Item", "KindHint", "SourceFormat", "SourceOptions", "bounded_gunzip", "describe", "name_from_url",
-    "open_binary", "printable", "read_bounded", "read_stream", "too_large",
+    "open_binary", "path_site", "printable", "read_bounded", "read_stream", "too_large",
 ]  # fmt: skip
 
 # The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
 MAX_BYTES: Final = 32_000_000
+
+_HOST: Final = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+", re.I)
 
 KindHint = Literal["auto", "html", "text"]
 SourceFormat = Literal["auto", "page", "jsonl", "parquet", "warc", "wet", "zip", "urls"]
@@ -52,8 +55,9 @@ class Item:
     """One page of a source.
 
     ``id`` says which page it is in messages and records; ``name`` is what its output file is named after, and comes
-    from outside: it is not a safe path. ``source`` is the file, folder or list that the page was in. The page is
-    ``data``, or is still in the file ``path``, or is missing because of ``error``.
+    from outside: it is not a safe path. ``source`` is the file, folder or list that the page was in; ``site`` names
+    the site of a page where that is known otherwise than by ``url``. The page is ``data``, or is still in the file
+    ``path``, or is missing because of ``error``.
     """
 
     id: str
@@ -66,6 +70,7 @@ class Item:
     kind: KindHint = "auto"
     language: str | None = None
     error: str | None = None
+    site: str | None = None
 
     @property
     def size(self) -> int:
@@ -221,6 +226,21 @@ def name_from_url(url: str) -> str:
         return f"page-{_short_hash(url)}"
     path = unquote(parts.path, errors="replace").strip("/") or "index"
     return f"{host}/{path}" + (f"-{_short_hash(parts.query)}" if parts.query else "")
+
+
+def path_site(root: str, relative: str) -> str:
+    """The site of a file: the outermost of its folders that is named like a host, else the first below ``root``.
+
+    ``root`` is the name of the folder (or archive) that was asked for, ``relative`` the file's path in it.
+
+    >>> path_site("scraped", "www.example.org/2024/story.html"), path_site("scraped", "news/a/story.html")
+    ('example.org', 'news')
+    >>> path_site("scraped", "story.html")
+    'scraped'
+    """
+    folders = [root, *PurePosixPath(relative).parts[:-1]]
+    named = next((name for name in folders if _HOST.fullmatch(name)), folders[min(1, len(folders) - 1)])
+    return printable(named.lower().removeprefix("www."))
 
 
 def _short_hash(text: str) -> str:

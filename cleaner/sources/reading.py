@@ -22,12 +22,13 @@ from cleaner.sources.items import (
     bounded_gunzip,
     describe,
     name_from_url,
+    path_site,
     printable,
     read_stream,
     too_large,
 )
 
-__all__ = ["count_pages", "is_url", "is_whole_source", "open_source", "open_sources"]
+__all__ = ["can_be_read_twice", "count_pages", "is_url", "is_whole_source", "open_source", "open_sources"]
 
 # What a name says about the content. `.html` files that hold no tag, and `.txt` files that are HTML, are common in
 # scrapes, so that a hint is checked against the content later.
@@ -63,6 +64,23 @@ def is_whole_source(target: str, options: SourceOptions) -> bool:
     if target == "-" or is_url(target):
         return True
     return not Path(target).is_dir() and source_format(target) in ("page", None) and not _is_pattern(target)
+
+
+def can_be_read_twice(targets: Iterable[str], options: SourceOptions) -> bool:
+    """Whether all targets are files and folders: not standard input, a pipe, or the web."""
+    if options.format == "urls":
+        return False
+    paths = list(targets)
+    return not any(
+        target == "-"
+        or is_url(target)
+        or (Path(target).exists() and not Path(target).is_dir() and not _is_file(target))
+        for target in paths
+    )
+
+
+def _is_file(target: str) -> bool:
+    return stat.S_ISREG(Path(target).stat().st_mode)
 
 
 def count_pages(targets: Iterable[str], options: SourceOptions) -> int | None:
@@ -154,7 +172,8 @@ def _file(path: Path, name: str, label: str, options: SourceOptions) -> Iterator
         return
     form = options.format if options.format != "auto" else source_format(name)
     if form in ("page", None):
-        yield Item(label, name, label, path=path, kind=_hint(name))
+        site = path_site(path.absolute().parent.name, path.name)
+        yield Item(label, name, label, path=path, kind=_hint(name), site=site)
     else:
         yield from _container(path, label, form, "", options)
 
@@ -262,7 +281,7 @@ def _folder_file(path: Path, relative: str, inside: Path, label: str) -> Item | 
         return None
     if path.is_symlink() and not target.is_relative_to(inside):
         return Item(at, relative, label, error="a link that leads out of the folder; name its target instead")
-    return Item(at, relative, label, path=path, kind=_hint(relative))
+    return Item(at, relative, label, path=path, kind=_hint(relative), site=path_site(inside.name, relative))
 
 
 def _zip(path: Path, label: str, options: SourceOptions) -> Iterator[Item]:
@@ -282,7 +301,8 @@ def _zip(path: Path, label: str, options: SourceOptions) -> Iterator[Item]:
                 except Exception as error:  # zipfile raises a dozen kinds on a hostile archive
                     yield Item(at, name, label, error=_zip_fault(error))
                 else:
-                    yield Item(at, name, label, data=data, kind=_hint(info.filename))
+                    site = path_site(stem, printable(info.filename))
+                    yield Item(at, name, label, data=data, kind=_hint(info.filename), site=site)
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         found = True
         yield Item(label, label, label, error=_zip_fault(error))

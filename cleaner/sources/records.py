@@ -79,7 +79,7 @@ def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Ite
             url = _pick(names, options.url_field, URL_FIELDS)
             if options.url_field and url is None:
                 raise BadInput(f"no column {options.url_field}; name the column with --url-field")
-            columns = [name for name in dict.fromkeys((text, url, "id", "language")) if name in names]
+            columns = [name for name in dict.fromkeys((text, url, "id", "language", "host")) if name in names]
             for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
                 for row in batch.to_pylist():
                     at = f"{label}:{number}"
@@ -106,8 +106,11 @@ def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: S
         value = ""
     if not isinstance(value, str | bytes):
         return Item(item_id, name, label, url=url, error=f"field {field} holds {type(value).__name__}, not text")
-    language = row.get("language")
-    return Item(item_id, name, label, url=url, data=value, language=language if isinstance(language, str) else None)
+    language, host = row.get("language"), row.get("host")
+    return Item(
+        item_id, name, label, url=url, data=value, language=language if isinstance(language, str) else None,
+        site=host if isinstance(host, str) and host else None,
+    )  # fmt: skip
 
 
 def _pick(names: Iterable[str], asked: str | None, usual: tuple[str, ...]) -> str | None:

@@ -59,6 +59,7 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
 
     wanted = WarcRecordType.response | WarcRecordType.conversion
     start = 0  # where this reading began; positions that FastWARC gives count from there
+    known = False
     while True:
         # All types are asked for, so that the position of the last good record is known when one is broken.
         records: Any = None
@@ -69,8 +70,11 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
                     records = iter(ArchiveIterator(stream, parse_http=False, record_types=WarcRecordType.any_type))
                 record = next(records)
                 last = record.stream_pos
+                known = known or bool(record.record_type & WarcRecordType.any_type)
                 item = _item(record, label, start + last, options) if record.record_type & wanted else None
             except StopIteration:
+                if not known and start == 0:
+                    yield Item(label, label, label, error="no WARC record in this file")
                 return
             except (KeyboardInterrupt, SystemExit, GeneratorExit):
                 raise

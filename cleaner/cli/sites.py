@@ -1,0 +1,70 @@
+"""``cleaner sites build``."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cleaner.cli.options import (
+    FROM,
+    JOBS,
+    KIND,
+    MAX_SIZE,
+    QUIET,
+    TEXT_FIELD,
+    TIME_LIMIT,
+    URL_FIELD,
+    source_options,
+    with_options,
+)
+from cleaner.cli.terminal import Progress
+from cleaner.errors import BadOutput
+
+__all__ = ["sites"]
+
+
+@click.group()
+def sites() -> None:
+    """Count on how many pages of each site a line recurs, for `cleaner clean --sites-from FILE`."""
+
+
+@sites.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The file to write, a .parquet.")
+@click.option("--overwrite", is_flag=True, help="Replace a FILE that exists.")
+@with_options(JOBS, KIND, FROM, TEXT_FIELD, URL_FIELD, TIME_LIMIT, MAX_SIZE, QUIET)
+def build(
+    paths: tuple[str, ...], output: str, overwrite: bool, jobs: int, kind: Any, time_limit: float, quiet: bool,
+    **reading: Any,
+) -> None:  # fmt: skip
+    """Count the lines of all pages by site, and keep what recurs.
+
+    \b
+    Examples:
+      cleaner sites build crawl.warc.gz -o sites.parquet --jobs 0
+      cleaner clean story.html --url https://example.org/story --sites-from sites.parquet
+    """
+    from cleaner.batch.counting import count_sites
+    from cleaner.batch.work import Settings
+    from cleaner.sources import count_pages, open_sources
+
+    path = Path(output)
+    if path.exists() and not overwrite:
+        raise BadOutput(f"{path}: exists already; name another file or use --overwrite")
+    options = source_options(fetch_timeout=30.0, **reading)
+    progress = Progress(quiet)
+    if progress.shown:
+        progress.total = count_pages(paths, options)
+    settings = Settings(kind=kind, max_bytes=options.max_bytes)
+    with closing(open_sources(paths, options)) as items:
+        counts = count_sites(
+            items, settings, jobs=jobs or os.cpu_count() or 1, time_limit=time_limit, on_page=progress.on_counted
+        )
+    counts.save(path)
+    progress.clear()
+    if not quiet:
+        click.echo(f"wrote {output}: {len(counts):,} keys", err=True)

@@ -1,0 +1,126 @@
+"""Shapes that carry a page without HTML: runs, alternating lines, copies, and the stretch that holds the body.
+
+Each function takes the columns of a batch and gives one or more numbers a line, shape (n,), by array operations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaner.repetition import occurrences, within_page
+
+if TYPE_CHECKING:
+    from cleaner.features.columns import Columns
+
+__all__ = ["body", "copy_distance", "end_repeats", "neighbour_code", "overlap", "period", "run_mean"]
+
+Array = npt.NDArray[np.float64]
+# What a line that is not prose takes off the body's words: a heading or a caption does not end the body, a menu does.
+# About the mean length of a line of prose in the training pages, halved.
+_NOT_PROSE = 12.0
+_TITLE_WORDS = 50
+_SALT = np.uint64(0x9E3779B97F4A7C15)
+
+
+def run_mean(c: Columns, name: str) -> Array:
+    """The mean of a column over the line's run of short lines, or of lines that are not short."""
+    run = c.run_of(c.column("short").astype(np.int64))
+    total = np.bincount(run, weights=c.column(name))
+    return np.asarray((total / np.bincount(run))[run], dtype=np.float64)
+
+
+def period(c: Columns, step: int, radius: int = 8) -> Array:
+    """How many lines around have the shape of the line ``step`` below them: titles and durations by turns."""
+    shape = np.minimum(c.tokens.words, 4) * 256 + c.tokens.tail.astype(np.int64) * 16 + c.tokens.head
+    far = np.minimum(c.row + step, c.n - 1)
+    same = (shape == shape[far]) & (c.row + step < c.high)
+    plain = np.zeros(c.n, dtype=bool)  # lines that are all alike have every period
+    plain[:-1] = (shape[1:] == shape[:-1]) & (c.page_of[1:] == c.page_of[:-1])
+    total = np.zeros(c.n + 1)
+    np.cumsum(same & ~plain, out=total[1:])
+    out: Array = total[np.minimum(c.row + radius + 1, c.high)] - total[np.maximum(c.row - radius, c.low)]
+    return out
+
+
+def copy_distance(c: Columns) -> tuple[Array, Array]:
+    """Lines back to the last copy of the line, and on to the next; 1000 where there is none."""
+    hashes = c.tokens.line_hashes()
+    keys = within_page(hashes, c.page_of)
+    order = np.argsort(keys, kind="stable")
+    same = (keys[order][1:] == keys[order][:-1]) & (hashes[order][1:] != 0)
+    gap = np.where(same, np.diff(order), 1000).astype(np.float64)
+    back, on = np.full(c.n, 1000.0), np.full(c.n, 1000.0)
+    back[order[1:]] = gap
+    on[order[:-1]] = gap
+    return back, on
+
+
+def overlap(c: Columns) -> tuple[Array, Array]:
+    """The share of the line's words that the line above has, and the line below: a caption and its copy.
+
+    Only for lines of at most 50 words: longer ones are neither captions nor titles, and have most of the words.
+    """
+    words = c.tokens.words
+    some = np.repeat(words <= _TITLE_WORDS, words)
+    line = np.repeat(c.row, words)[some]
+    hashes = c.tokens.hashes[some]
+
+    def keys(shift: int) -> npt.NDArray[np.uint64]:
+        return np.asarray(hashes ^ ((line + shift).astype(np.uint64) * _SALT))
+
+    own = np.sort(keys(0))
+
+    def share(shift: int) -> Array:
+        if not len(own):
+            return np.zeros(c.n)
+        wanted = keys(shift)
+        hit = own[np.minimum(np.searchsorted(own, wanted), len(own) - 1)] == wanted
+        inside = (c.row + shift >= c.low) & (c.row + shift < c.high)
+        found = np.bincount(line[hit], minlength=c.n) / np.maximum(words, 1)
+        return np.where(inside, found, 0.0)
+
+    return share(-1), share(1)
+
+
+def end_repeats(c: Columns) -> tuple[Array, Array]:
+    """How many lines of the page begin with the line's first word, and how many end with its last."""
+    tokens = c.tokens
+    return (
+        occurrences(tokens.line_hashes(head=1, template=True), c.page_of),
+        occurrences(tokens.line_hashes(tail=1, template=True), c.page_of),
+    )
+
+
+def body(c: Columns) -> tuple[Array, Array]:
+    """Where the body is: 1 inside it, and the signed number of lines to it (0 inside, negative above).
+
+    The body is the stretch of lines with the largest sum of words of prose, less a fixed number for each other line
+    (the maximum subsequence of Pasternack and Roth 2009, "Extracting article text from the web with maximum
+    subsequence segmentation").
+    """
+    value = np.where(c.column("prose") > 0, np.minimum(c.column("words"), 60), -_NOT_PROSE)
+    total = np.zeros(c.n + 1)
+    np.cumsum(value, out=total[1:])
+    # Each page is pushed below the one before it, so that a running minimum begins anew with it.
+    step = float(np.abs(value).sum()) + 1
+    before = total[:-1] - c.page_of * step
+    lowest = np.minimum.accumulate(before)
+    at = np.maximum.accumulate(np.where(before == lowest, c.row, -1))
+    gain = total[1:] - c.page_of * step - lowest
+    best = np.maximum.reduceat(gain, c.start)
+    order = np.where(gain == best[c.page_of], c.row, c.n)
+    stop = np.minimum.reduceat(order, c.start)
+    first, last = at[stop][c.page_of], stop[c.page_of]
+    away = np.where(c.row < first, c.row - first, np.maximum(c.row - last, 0)).astype(np.float64)
+    some: Any = (best > 0)[c.page_of]
+    return np.where(some & (away == 0), 1.0, 0.0), np.where(some, np.sign(away) * np.log1p(np.abs(away)), 0.0)
+
+
+def neighbour_code(c: Columns, codes: npt.NDArray[np.uint8], offset: int) -> Array:
+    """A character class of the line ``offset`` below; -1 beyond the page."""
+    at = c.row + offset
+    inside = (at >= c.low) & (at < c.high)
+    return np.where(inside, codes[np.clip(at, 0, c.n - 1)], -1).astype(np.float64)
