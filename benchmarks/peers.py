@@ -34,6 +34,9 @@ WALL_LIMIT = 10 * CPU_LIMIT  # for a peer that sleeps; generous, since the machi
 # It says how bytes became the characters that the peers are given; lxml refuses text that still has it.
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
+# newspaper4k asks for an address; it must not go out for images.
+_NOWHERE = "https://example.org/"
+
 _STOPLISTS = {
     "af": "Afrikaans", "sq": "Albanian", "ar": "Arabic", "hy": "Armenian", "az": "Azerbaijani", "eu": "Basque",
     "be": "Belarusian", "bn": "Bengali", "bs": "Bosnian", "bg": "Bulgarian", "ca": "Catalan", "hr": "Croatian",
@@ -102,14 +105,17 @@ def _newspaper() -> Peer:
     warnings.simplefilter("ignore")  # that its optional language tools are not there
     from newspaper import Article
 
-    def extract(html: str, language: str | None) -> str:
-        try:
-            article = Article("https://example.org/", language=language)
-        except Exception:  # a language that it does not know, or only with further packages: it detects then
-            article = Article("https://example.org/")
+    def parse(html: str, language: str | None) -> str:
+        article = Article(_NOWHERE, fetch_images=False, language=language)
         article.download(input_html=html)
         article.parse()
         return str(article.text)
+
+    def extract(html: str, language: str | None) -> str:
+        try:
+            return parse(html, language)
+        except Exception:  # a language that it does not know, or knows only with a further package
+            return parse(html, "en")
 
     return extract
 

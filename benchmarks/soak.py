@@ -231,7 +231,8 @@ def kill(runs: int, pages: int, jobs: int, seed: int, model: str | None) -> None
             seconds[form], whole[form] = time.perf_counter() - start, tree(folder / form)
             if sum(content.count(b"\n") for content in whole["jsonl"].values()) != pages if form == "jsonl" else False:
                 fail("the undisturbed run lost pages")
-        kills, by_phase = 0, Counter[str]()
+        kills = 0
+        by_phase: Counter[str] = Counter()
         for run in range(runs):
             form = list(FORMS)[run % len(FORMS)]
             name, *options = FORMS[form]
@@ -258,6 +259,8 @@ def kill(runs: int, pages: int, jobs: int, seed: int, model: str | None) -> None
                 differ = [key for key in keys if found.get(key) != whole[form].get(key)]
                 fail(f"run {run} ({form}), killed {killed} times: {len(differ)} files differ, such as {differ[:3]}")
             shutil.rmtree(cut)
+            if sys.stderr.isatty() or run % 20 == 19:
+                click.echo(f"{run + 1} runs, {kills} kills", err=True)
         where = ", ".join(f"{count} {name}" for name, count in sorted(by_phase.items()))
         click.echo(f"{runs} runs of {pages} pages, {kills} kills ({where}): {runs} x the same bytes")
 

@@ -29,6 +29,7 @@ from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
 from cleaner.page import Floats, Kind, Lines
+from cleaner.tokens import Hashes
 
 __all__ = ["Head", "Model", "shipped_model"]
 
@@ -69,10 +70,11 @@ class Head:
     structure: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
     wording: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
 
-    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """The probability and the number of words of each line of a batch of pages of this head's kind."""
+    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes]:
+        """The probability, number of words and hash of each line of a batch of pages of this head's kind."""
         columns = Columns(pages, self.weights)
-        return self.predict(compute(columns, self.features)), columns.tokens.words
+        probabilities = self.predict(compute(columns, self.features))
+        return probabilities, columns.tokens.words, columns.tokens.line_hashes()
 
     @cached_property
     def weights(self) -> HashedWeights:

@@ -18,6 +18,7 @@ from cleaner.model import Model, shipped_model
 from cleaner.page import CleanedPage, Floats, Kind, Line, Lines, Page
 from cleaner.segmentation import detect_kind, segment
 from cleaner.sites import SiteCounts, adjusted, page_site
+from cleaner.tokens import Hashes
 
 __all__ = ["Cleaner", "clean", "explain", "make_page", "predict"]
 
@@ -48,17 +49,18 @@ def make_page(source: Source, *, url: str | None = None, kind: KindName = "auto"
     return Page(content, chosen, url, None, encoding, replaced, markdown and chosen is Kind.TEXT)
 
 
-def predict(model: Model, batch: Sequence[Lines]) -> list[tuple[Floats, Words]]:
-    """The probability and word count of each line, for each page of a batch; the pages may be of both kinds."""
-    out: list[tuple[Floats, Words]] = [(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))] * len(batch)
+def predict(model: Model, batch: Sequence[Lines]) -> list[tuple[Floats, Words, Hashes]]:
+    """The probability, word count and hash of each line, for each page of a batch; the pages may be of both kinds."""
+    none = (np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64))
+    out: list[tuple[Floats, Words, Hashes]] = [none] * len(batch)
     for kind in Kind:
         chosen = [i for i, lines in enumerate(batch) if lines.kind is kind and len(lines)]
         if not chosen:
             continue
-        scores, words = model.head(kind).judge([batch[i] for i in chosen])
+        columns = model.head(kind).judge([batch[i] for i in chosen])
         ends = np.cumsum([len(batch[i]) for i in chosen])[:-1]
-        for i, p, w in zip(chosen, np.split(scores, ends), np.split(words, ends), strict=True):
-            out[i] = (p, w)
+        for i, *found in zip(chosen, *(np.split(column, ends) for column in columns), strict=True):
+            out[i] = (found[0], found[1], found[2])
     return out
 
 
@@ -137,11 +139,12 @@ class Cleaner:
     def _clean_batch(self, pages: Sequence[Page]) -> list[CleanedPage]:
         segmented = [segment(page, links=self.links) for page in pages]
         cleaned = []
-        for page, lines, (probabilities, words) in zip(pages, segmented, predict(self.model, segmented), strict=True):
+        judged = predict(self.model, segmented)
+        for page, lines, (probabilities, words, hashes) in zip(pages, segmented, judged, strict=True):
             site = None if self.sites is None else page_site(page)
             if self.sites is not None and site is not None:
                 probabilities = adjusted(probabilities, lines.texts, page.kind, self.sites, site)
-            kept, confidence = decide(probabilities, words, self.favor)
+            kept, confidence = decide(probabilities, words, self.favor, hashes)
             cleaned.append(CleanedPage(page, confidence, lines, probabilities, kept))
         return cleaned
 

@@ -29,7 +29,7 @@ from cleaner.page import Floats, Kind, Lines
 from cleaner.pipeline import BATCH_PAGES, predict
 from cleaner.renderings import COMPOSED, RENDERINGS, rendered
 from cleaner.segmentation import segment
-from cleaner.tokens import tokenize
+from cleaner.tokens import Hashes, tokenize
 
 __all__ = [
     "Dataset", "Training", "cross_calibrated", "fit_head", "fold_heads", "folds_of", "make_dataset", "score_lines",
@@ -65,7 +65,7 @@ class Dataset:
 
     ``share`` is the part of a line's words that the gold has, ``weight`` what the line counts in training,
     ``page_of`` its page; ``fold`` is the fold of each page, and ``rendering`` how its text was made (see
-    `cleaner.renderings`; ``as is`` for a page of the dataset's own kind).
+    `cleaner.renderings`; ``as is`` for a page of the dataset's own kind). ``hashes`` are equal for equal lines.
     """
 
     kind: Kind
@@ -74,6 +74,7 @@ class Dataset:
     share: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     words: npt.NDArray[np.int64]
+    hashes: Hashes
     page_of: npt.NDArray[np.int64]
     fold: npt.NDArray[np.int64]
     rendering: Sequence[str]
@@ -112,6 +113,7 @@ def make_dataset(
     share: list[npt.NDArray[np.float64]] = []
     weight: list[npt.NDArray[np.float64]] = []
     words: list[npt.NDArray[np.int64]] = []
+    hashes: list[Hashes] = []
     rendering: list[str] = []
     for number, (item, how) in enumerate(pairs):
         if progress and number % 100 == 0:
@@ -126,6 +128,7 @@ def make_dataset(
         found = align(tokens, item.gold)
         share.append(_once(cut.texts, found) if kind is Kind.TEXT else found)
         words.append(tokens.words)
+        hashes.append(tokens.line_hashes())
         weight.append(_weights(item, tokens.words))
     if not lines:
         raise BadLabels(f"no labelled {kind} page has any text")
@@ -136,6 +139,7 @@ def make_dataset(
         share=np.concatenate(share),
         weight=np.concatenate(weight),
         words=np.concatenate(words),
+        hashes=np.concatenate(hashes),
         page_of=np.repeat(np.arange(len(lines)), [len(cut) for cut in lines]),
         fold=np.array([fold[item.host] for item in kept], dtype=np.int64),
         rendering=rendering,
@@ -415,14 +419,12 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
 def score_lines(data: Dataset, probabilities: Floats, renderings: Sequence[str] = SCORED) -> list[PageScore]:
     """Decide every page of a dataset by given probabilities, and score it; pages of other renderings are left out."""
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
-    parts = zip(
-        data.items, data.lines, data.rendering, np.split(probabilities, bounds), np.split(data.words, bounds),
-        strict=True,
-    )  # fmt: skip
+    columns = (np.split(column, bounds) for column in (probabilities, data.words, data.hashes))
+    parts = zip(data.items, data.lines, data.rendering, *columns, strict=True)
     scores = []
-    for item, lines, rendering, p, w in parts:
+    for item, lines, rendering, p, w, h in parts:
         if rendering in renderings:
-            kept, confidence = decide(p, w)
+            kept, confidence = decide(p, w, hashes=h)
             text = "\n".join(lines.texts[i] for i in np.flatnonzero(kept))
             scores.append(score_page(item, text, confidence))
     return scores
@@ -507,5 +509,5 @@ def train(
 def _predict_all(model: Model, data: Dataset) -> list[Floats]:
     out: list[Floats] = []
     for low in range(0, len(data.lines), BATCH_PAGES):
-        out += [probabilities for probabilities, _ in predict(model, data.lines[low : low + BATCH_PAGES])]
+        out += [probabilities for probabilities, *_ in predict(model, data.lines[low : low + BATCH_PAGES])]
     return out

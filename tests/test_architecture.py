@@ -15,8 +15,8 @@ PACKAGE = ROOT / "cleaner"
 ORDER = (
     "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "model",
     "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "model",
-    "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings", "evaluation", "training",
-    "cli",
+    "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings", "evaluation",
+    "training", "cli",
 )  # fmt: skip
 LEARNING = {"training", "evaluation"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))

@@ -312,3 +312,11 @@ def test_shapes_do_not_depend_on_the_batch() -> None:
     together = feature_matrix(pages, names, WEIGHTS)
     alone = np.concatenate([feature_matrix([page], names, WEIGHTS) for page in pages])
     assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_what_a_label_says_holds_until_the_next_prose() -> None:
+    lines = text(f"Home\n{PROSE}\nShare this story\nTwo\nThree\n{PROSE}\nFour")
+    found = values(lines, "highest cue since prose")
+    assert found[2] == found[3] == found[4] > 0.5
+    assert [found[i] for i in (1, 5)] == [values(lines, "cue")[i] for i in (1, 5)]
+    assert found[6] == 0

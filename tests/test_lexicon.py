@@ -65,7 +65,8 @@ def test_stop_words_are_words_of_their_own_in_the_text() -> None:
 PRINTED = [
     ("Leave a comment", "comment"), ("Alle Rechte vorbehalten", "legal"), ("À lire aussi", "related"),
     ("Datenschutzerklärung", "legal"), ("Política de privacidad", "legal"), ("Все права защищены", "legal"),
-    ("Читайте также", "related"), ("船は今朝も遅れた", ""), ("今天天气很好", ""), ("Der Hafen lag im Nebel", ""), ("関連記事", "related"), ("相关阅读", "related"),
+    ("Читайте также", "related"), ("船は今朝も遅れた", ""), ("今天天气很好", ""), ("Der Hafen lag im Nebel", ""),
+    ("関連記事", "related"), ("相关阅读", "related"),
     ("版权所有", "legal"), ("관련 기사", "related"), ("اقرأ أيضا", "related"), ("قراءة المزيد", "related"),
     ("Διαβάστε επίσης", "related"), ("Přečtěte si také", "related"), ("Zobacz także", "related"),
     ("Leggi anche", "related"), ("Lees ook", "related"), ("Les også", "related"), ("Läs också", "related"),

@@ -15,7 +15,16 @@ from cleaner.repetition import occurrences, within_page
 if TYPE_CHECKING:
     from cleaner.features.columns import Columns
 
-__all__ = ["body", "copy_distance", "end_repeats", "neighbour_code", "overlap", "period", "run_mean"]
+__all__ = [
+    "body",
+    "copy_distance",
+    "end_repeats",
+    "lowest_since_prose",
+    "neighbour_code",
+    "overlap",
+    "period",
+    "run_mean",
+]
 
 Array = npt.NDArray[np.float64]
 # What a line that is not prose takes off the body's words: a heading or a caption does not end the body, a menu does.
@@ -117,6 +126,17 @@ def body(c: Columns) -> tuple[Array, Array]:
     away = np.where(c.row < first, c.row - first, np.maximum(c.row - last, 0)).astype(np.float64)
     some: Any = (best > 0)[c.page_of]
     return np.where(some & (away == 0), 1.0, 0.0), np.where(some, np.sign(away) * np.log1p(np.abs(away)), 0.0)
+
+
+def lowest_since_prose(c: Columns, values: Array) -> Array:
+    """The lowest value from the last line of prose on, that line left out: what a label said holds for its list."""
+    prose = c.column("prose") > 0
+    fresh = prose | (c.row == c.low)
+    step = float(np.abs(values).max()) * 2 + 1
+    part = np.cumsum(fresh) * step
+    # The line of prose itself says nothing of what follows.
+    out: Array = np.minimum.accumulate(np.where(prose, step / 2, values) - part) + part
+    return np.where(prose, values, out)
 
 
 def neighbour_code(c: Columns, codes: npt.NDArray[np.uint8], offset: int) -> Array:
