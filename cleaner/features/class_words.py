@@ -1,7 +1,7 @@
 """What the class, id and role words of elements say, learnt once a word and looked up by row after that.
 
-Pages bring about two hundred words each that no page before had, so the patterns run over all new words of a batch
-at once, and most of them only over the runs of letters in those words, of which there are few.
+Pages bring about two hundred words each that no page before had, so all new words of a batch are searched at once,
+and for most terms only the runs of letters in those words, of which there are few.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from cleaner.tokens import Hashes, Ints, hash_strings
 __all__ = ["ClassWords"]
 
 MAX_CHARS = 400  # characters of an element's words looked at: utility-class frameworks write hundreds
-_SETS = re.compile(r"\[[^]]*\]")
 _MAX_ROWS = 100_000  # about 10 MB; then all is forgotten
 _TAG = "\0"  # no character of an HTML tree
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -27,19 +26,15 @@ _LETTERS = re.compile(r"[^\W\d_]{2,}|\n")
 class ClassWords:
     """A growing table of words: the groups that each belongs to, and the hashes of its parts.
 
-    ``groups`` are patterns of what a word may contain: alternatives made of the letters a to z and hyphens only, so
-    that one without a hyphen is found by looking at runs of letters. Bit ``i`` of a word's ``bits`` is group ``i``. A
-    word's parts are its runs of two and more letters, camel case taken apart.
+    ``groups`` name what a word may contain: the letters a to z and hyphens, where ``|`` stands for anything but a
+    letter and ``!x`` for anything but an x. What has no hyphen is found by looking at runs of letters. Bit ``i`` of a
+    word's ``bits`` is group ``i``. A word's parts are its runs of two and more letters, camel case taken apart.
     """
 
     def __init__(self, groups: Iterable[str]) -> None:
-        self._inside: list[tuple[int, re.Pattern[str]]] = []
-        self._across: list[tuple[int, re.Pattern[str]]] = []
-        for i, pattern in enumerate(groups):
-            for hyphen, found in ((False, self._inside), (True, self._across)):
-                chosen = [part for part in _alternatives(pattern) if ("-" in _SETS.sub("", part)) is hyphen]
-                if chosen:
-                    found.append((i, re.compile("|".join(chosen))))
+        terms = [_Term(term, 1 << i) for i, group in enumerate(groups) for term in group.split()]
+        self._inside = [term for term in terms if "-" not in term.text]
+        self._across = [term for term in terms if "-" in term.text]
         self._forget()
 
     def _forget(self) -> None:
@@ -108,25 +103,30 @@ class ClassWords:
         return np.fromiter(map(known.__getitem__, runs), dtype=np.int64, count=len(runs))
 
 
-def _alternatives(pattern: str) -> list[str]:
-    """What stands between the bars of a pattern, not those inside brackets."""
-    parts, depth = [""], 0
-    for char in pattern:
-        depth += (char == "(") - (char == ")")
-        if char == "|" and not depth:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return parts
+class _Term:
+    """One text to look for: ``text`` with line ends for what is no letter, and a letter that must not follow."""
+
+    __slots__ = ("bit", "text", "unless", "where")
+
+    def __init__(self, term: str, bit: int) -> None:
+        text, _, self.unless = term.partition("!")
+        self.text = text.replace("|", "\n")
+        self.where = int(text[0] == "|")  # its first letter
+        self.bit = bit
 
 
-def _found(patterns: list[tuple[int, re.Pattern[str]]], texts: list[str]) -> Ints:
-    """The bits of the patterns that each text holds, all texts at once, parted by line ends as they are no letters."""
+def _found(terms: list[_Term], texts: list[str]) -> Ints:
+    """The bits of the terms that each text holds, all texts at once, parted by line ends as they are no letters."""
     bits: Ints = np.zeros(len(texts), dtype=np.int64)
-    joined = "\n".join(texts)
+    joined = "\n" + "\n".join(texts) + "\n"
     ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1)
-    for i, pattern in patterns:
-        at = [match.start() for match in pattern.finditer(joined)]
-        if at:
-            bits[np.searchsorted(ends, at, side="right")] |= 1 << i
+    for term in terms:
+        text, unless, hits = term.text, term.unless, []
+        at = joined.find(text)
+        while at >= 0:
+            if not unless or joined[at + len(text)] != unless:
+                hits.append(at + term.where - 1)
+            at = joined.find(text, at + 1)
+        if hits:
+            bits[np.searchsorted(ends, hits, side="right")] |= term.bit
     return bits

@@ -38,35 +38,35 @@ TAGS = (
 )  # fmt: skip
 
 # What class, id and role words of an element say, in the groups that front-end conventions have; a group matches by
-# substring. Most of the words are those that the Readability family of extractors has looked for since 2009.
+# substring, as `ClassWords` reads it: ``|`` is anything but a letter, ``!x`` anything but the letter x. Most of the
+# words are those that the Readability family of extractors has looked for since 2009.
 CLASS_WORDS: dict[str, str] = {
-    "nav": r"nav|menu|breadcrumb|crumb|pagina|pager|toolbar|skip|jump|sitemap",
-    "frame": r"footer|foot(?![a-z])|header(?![a-z])|masthead|banner|topbar|bottom|copyright|legal|colophon",
-    "side": r"side|aside|rail|widget|column-?(?:left|right)|gutter|complementary|secondary",
-    "ad": r"(?<![a-z])ads?(?![a-z])|advert|sponsor|promo|dfp|gpt-|taboola|outbrain|commercial|banner",
-    "share": r"share|sharing|social|facebook|twitter|whatsapp|follow|addtoany|print(?!e)",
-    "related": r"relat|recommend|more-|popular|trending|latest|recent|also|similar|read-?next|teaser|most-|suggest|"
-    r"carousel|slider",
-    "comment": r"comment|disqus|respon[ds]|repl(?:y|ies)|feedback",
-    "byline": r"byline|author|(?<![a-z])by(?![a-z])|date|time|publish|meta(?![a-z])|credit|dateline|posted|"
-    r"bio(?![a-z])|avatar",
-    "signup": r"newsletter|subscri|sign-?up|login|register|paywall|cookie|consent|gdpr|modal|popup|overlay|"
-    r"notice|alert",
-    "tags": r"(?<![a-z])tags?(?![a-z])|categor|topic|label|keyword|badge",
-    "hidden": r"hidden|hide(?![a-z])|sr-only|screen-?reader|visually|invisible|offscreen|collapse",
-    "content": r"content|main|body(?![a-z])|prose|rich-?text|wysiwyg|markdown|rte|copy(?!r)|text(?![a-z])",
-    "article": r"article|story|entry|post(?![a-z])|news|blog|single|hentry",
-    "title": r"title|headline|heading|hed(?![a-z])|subtitle|standfirst|deck|dek(?![a-z])|lead|intro|summary|"
-    r"excerpt|abstract",
-    "caption": r"caption|figure|media|image|img|photo|gallery|video|player|embed",
-    "product": r"product|price|spec|attribute|sku|variant|shop|detail|feature|descri",
-    "cart": r"cart|basket|checkout|wish|stock|shipping|delivery|quantity|review|rating|stars",
-    "thread": r"thread|message|msg|topic|forum|discussion|question|answer|bbp|postbody|cooked|reply-?body|signature",
-    "list": r"list|grid|card|item|tile|row(?![a-z])|result|archive|feed|loop|catalog|collection",
-    "docs": r"doc(?![a-z])|docs|documentation|api|code|highlight|syntax|toc|reference|wiki|admonition|section",
-    "faq": r"faq|accordion|tab(?![a-z])|tabs|panel|toggle|expand|answer",
-    "hero": r"hero|cta|call-to|jumbotron|landing|testimonial|pricing|service|benefit|feature",
-    "form": r"form|input|field|search|select|filter|sort|button|btn|control",
+    "nav": "nav menu breadcrumb crumb pagina pager toolbar skip jump sitemap",
+    "frame": "footer foot| header| masthead banner topbar bottom copyright legal colophon",
+    "side": "side aside rail widget column-left column-right columnleft columnright gutter complementary secondary",
+    "ad": "|ad| |ads| advert sponsor promo dfp gpt- taboola outbrain commercial banner",
+    "share": "share sharing social facebook twitter whatsapp follow addtoany print!e",
+    "related": "relat recommend more- popular trending latest recent also similar read-next readnext teaser most- "
+    "suggest carousel slider",
+    "comment": "comment disqus respond respons reply replies feedback",
+    "byline": "byline author |by| date time publish meta| credit dateline posted bio| avatar",
+    "signup": "newsletter subscri sign-up signup login register paywall cookie consent gdpr modal popup overlay "
+    "notice alert",
+    "tags": "|tag| |tags| categor topic label keyword badge",
+    "hidden": "hidden hide| sr-only screen-reader screenreader visually invisible offscreen collapse",
+    "content": "content main body| prose rich-text richtext wysiwyg markdown rte copy!r text|",
+    "article": "article story entry post| news blog single hentry",
+    "title": "title headline heading hed| subtitle standfirst deck dek| lead intro summary excerpt abstract",
+    "caption": "caption figure media image img photo gallery video player embed",
+    "product": "product price spec attribute sku variant shop detail feature descri",
+    "cart": "cart basket checkout wish stock shipping delivery quantity review rating stars",
+    "thread": "thread message msg topic forum discussion question answer bbp postbody cooked reply-body replybody "
+    "signature",
+    "list": "list grid card item tile row| result archive feed loop catalog collection",
+    "docs": "doc| docs documentation api code highlight syntax toc reference wiki admonition section",
+    "faq": "faq accordion tab| tabs panel toggle expand answer",
+    "hero": "hero cta call-to jumbotron landing testimonial pricing service benefit feature",
+    "form": "form input field search select filter sort button btn control",
 }
 _CLASS_TABLE = ClassWords(CLASS_WORDS.values())
 
