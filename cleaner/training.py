@@ -20,7 +20,7 @@ from joblib import Parallel, cpu_count, delayed
 from cleaner import __version__
 from cleaner.decision import decide
 from cleaner.errors import BadLabels
-from cleaner.evaluation import PageScore, Summary, score_page, summarize
+from cleaner.evaluation import PageScore, Summary, rank_correlation, score_page, summarize
 from cleaner.features import Columns, HashedWeights, feature_matrix, feature_names
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, structure_terms, wording_terms
 from cleaner.labelled import LabelledPage, align
@@ -416,23 +416,32 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
     return out
 
 
-def score_lines(data: Dataset, probabilities: Floats, renderings: Sequence[str] = SCORED) -> list[PageScore]:
-    """Decide every page of a dataset by given probabilities, and score it; pages of other renderings are left out."""
+def score_lines(data: Dataset, probabilities: Floats, renderings: Sequence[str] | None = SCORED) -> list[PageScore]:
+    """Decide every page of a dataset by given probabilities, and score it.
+
+    Pages of other renderings are left out (None: of none), and a text page's score names its ``rendering``.
+    """
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
     columns = (np.split(column, bounds) for column in (probabilities, data.words, data.hashes))
     parts = zip(data.items, data.lines, data.rendering, *columns, strict=True)
     scores = []
     for item, lines, rendering, p, w, h in parts:
-        if rendering in renderings:
+        if renderings is None or rendering in renderings:
             kept, confidence = decide(p, w, hashes=h)
             text = "\n".join(lines.texts[i] for i in np.flatnonzero(kept))
-            scores.append(score_page(item, text, confidence))
+            score = score_page(item, text, confidence)
+            if data.kind is Kind.TEXT:
+                score = replace(score, groups={**score.groups, "rendering": rendering})
+            scores.append(score)
     return scores
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training gave: the model, and for each kind the scores on hosts that the trees had not seen."""
+    """What a training gave: the model, and for each kind the scores on hosts that the trees had not seen.
+
+    The summaries are over pages as they are and, of text, their visible lines; ``scores`` has every rendering.
+    """
 
     model: Model
     scores: Mapping[Kind, Sequence[PageScore]]
@@ -442,13 +451,35 @@ class Training:
         """For each kind ``after`` (this training, out of fold) and, where compared, ``before``."""
         out = {}
         for kind, rows in self.scores.items():
-            out[str(kind)] = {"after": summarize(rows)}
+            out[str(kind)] = {"after": summarize(_plain(rows))}
             if kind in self.before:
                 out[str(kind)]["before"] = summarize(self.before[kind])
         return out
 
     def as_dict(self) -> dict[str, Any]:
-        return {kind: {name: s.as_dict() for name, s in row.items()} for kind, row in self.summaries().items()}
+        """Everything, ready for JSON: the summaries, and the word F1 out of fold of each group of pages."""
+        out: dict[str, Any] = {}
+        for kind, row in self.summaries().items():
+            rows = self.scores[Kind(kind)]
+            out[kind] = {
+                **{name: s.as_dict() for name, s in row.items()},
+                "groups": {name: {"pages": n, "f1": round(f1, 4)} for name, n, f1 in _groups(rows)},
+                "confidence_rank_correlation": {
+                    name: round(rank_correlation([s.confidence or 0.0 for s in part], [s.f1 for s in part]), 4)
+                    for name, part in _by_dataset(_plain(rows)).items()
+                },
+            }
+        return out
+
+    def details(self) -> str:
+        """The word F1 on hosts left out by data set, its page types and its renderings, and the confidence's worth."""
+        lines = []
+        for kind, row in self.as_dict().items():
+            lines.append(f"{kind}, hosts left out: pages, word F1")
+            lines += [f"  {name:44} {group['pages']:5}  {group['f1']:.4f}" for name, group in row["groups"].items()]
+            for name, value in row["confidence_rank_correlation"].items():
+                lines.append(f"  {name + ': confidence against word F1, rank correlation':52} {value:.3f}")
+        return "\n".join(lines)
 
     def as_text(self) -> str:
         """The before/after table: the given model against this training on hosts left out of it."""
@@ -462,6 +493,35 @@ class Training:
             now = f"{after.f1:.4f} ({after.low:.3f}-{after.high:.3f})"
             lines.append(f"{kind:6} {after.pages:5}  {shown:<22} {now:<32} {change:>7}")
         return "\n".join(lines)
+
+
+def _plain(rows: Sequence[PageScore]) -> list[PageScore]:
+    return [row for row in rows if row.groups.get("rendering", SCORED[0]) in SCORED]
+
+
+def _by_dataset(rows: Sequence[PageScore]) -> dict[str, list[PageScore]]:
+    out: dict[str, list[PageScore]] = defaultdict(list)
+    for row in rows:
+        out[row.groups.get("dataset", "?")].append(row)
+    return dict(sorted(out.items()))
+
+
+def _groups(rows: Sequence[PageScore]) -> Iterator[tuple[str, int, float]]:
+    """Pages and mean word F1 of each data set, its page types and its renderings (and the articles of those)."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        name, page_type = row.groups.get("dataset", "?"), row.groups.get("page_type")
+        rendering = row.groups.get("rendering", SCORED[0])
+        if rendering in SCORED:
+            found[name].append(row.f1)
+            if page_type:
+                found[f"{name}/{page_type}"].append(row.f1)
+        if "rendering" in row.groups:
+            found[f"{name}, {rendering}"].append(row.f1)
+            if page_type == "article":
+                found[f"{name}/article, {rendering}"].append(row.f1)
+    for name in sorted(found):
+        yield name, len(found[name]), sum(found[name]) / len(found[name])
 
 
 def train(
@@ -488,7 +548,7 @@ def train(
         data = make_dataset(items, kind, seed=seed, progress=progress)
         head, probabilities = fit_head(data, seed=seed, progress=progress)
         heads[kind] = head
-        scores[kind] = score_lines(data, cross_calibrated(data, probabilities))
+        scores[kind] = score_lines(data, cross_calibrated(data, probabilities), None)
         if compare_with is not None and kind in compare_with.heads:
             before[kind] = score_lines(data, np.concatenate(_predict_all(compare_with, data)))
     digest = hashlib.sha256()
@@ -500,7 +560,9 @@ def train(
         "hosts": len({item.host for item in items}),
         "data_sha256": digest.hexdigest(),
         "seed": seed,
-        "word_f1_out_of_fold": {str(kind): round(summarize(rows, bootstrap=0).f1, 4) for kind, rows in scores.items()},
+        "word_f1_out_of_fold": {
+            str(kind): round(summarize(_plain(rows), bootstrap=0).f1, 4) for kind, rows in scores.items()
+        },
         **(about or {}),
     }
     return Training(Model(heads, facts), scores, before)

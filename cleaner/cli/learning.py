@@ -24,9 +24,17 @@ __all__ = ["check", "evaluate", "info", "train"]
 @click.option("--kind", type=KINDS, default="auto", show_default=True, help="Learn from pages of one kind only.")
 @click.option("--model", metavar="FILE", help="The model to compare with; without it, the shipped one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--details", is_flag=True, help="Also print the figures of each data set, page type and rendering.")
 @QUIET
 def train(
-    paths: tuple[str, ...], output: str, seed: int, kind: str, model: str | None, as_json: bool, quiet: bool
+    paths: tuple[str, ...],
+    output: str,
+    seed: int,
+    kind: str,
+    model: str | None,
+    as_json: bool,
+    details: bool,
+    quiet: bool,
 ) -> None:
     """Train a model on labelled pages (story.html with story.gold.txt) and compare it with the present one.
 
@@ -55,6 +63,8 @@ def train(
     progress.clear()
     _written(output, training.model.save)
     click.echo(json.dumps(training.as_dict(), indent=2) if as_json else training.as_text())
+    if details and not as_json:
+        click.echo(training.details())
     if not quiet:
         click.echo(f"wrote {output}", err=True)
 
