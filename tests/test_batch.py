@@ -312,6 +312,16 @@ def stopped(sink: RowsSink | FolderSink, model: str, count: int, at: int, **more
         batch(failing(), sink, model, **more)
 
 
+def test_a_run_killed_before_its_first_journal_was_whole_begins_again(tmp_path: Path, model: str) -> None:
+    for place in (tmp_path / "o" / ".cleaner-journal.json.part", tmp_path / ".o.jsonl.journal.json.part"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text('{"half')
+    for sink in (FolderSink(tmp_path / "o", ".txt"), RowsSink(tmp_path / "o.jsonl")):
+        assert batch(items(3), sink, model, resume=True).cleaned == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o", "o.jsonl"]
+    assert len(tree(tmp_path / "o")) == 3
+
+
 def test_an_interrupted_run_is_continued_not_begun_again(tmp_path: Path, model: str) -> None:
     path = tmp_path / "out.jsonl"
     stopped(RowsSink(path), model, 400, 200)
