@@ -338,7 +338,7 @@ def hostile(folder: Path, number: int) -> None:
     elif number == 15:
         # lexbor looks through the attributes of a tag for each one that it adds: minutes for this page.
         attributes = " ".join(f"a{i}=1" for i in range(200_000))
-        name.with_suffix(".html").write_text(f"<html><body><p {attributes}>Never seen</p></body></html>")
+        name.with_suffix(".html").write_text(f"<html><body><p {attributes}></p></body></html>")
     else:
         (folder / ("n" * 200 + f"{number}\n.html")).write_bytes(b"\x00" * 100)
 

@@ -35,12 +35,15 @@ def main_text(number: int = 0) -> str:
 
 
 @cache
-def toy_model() -> Model:
-    """Keeps lines of more than about six words: what comes out does not depend on how the real model is trained."""
+def toy_model(sure: float = 6.0) -> Model:
+    """Keeps lines of more than about six words: what comes out does not depend on how the real model is trained.
+
+    ``sure`` is the log-odds of every line, one way or the other.
+    """
 
     def head(kind: Kind) -> Head:
         names = list(feature_names(kind))
-        nodes = [(names.index("words"), 2.0, 1, 2, 0.0), (-1, 0.0, 0, 0, -6.0), (-1, 0.0, 0, 0, 6.0)]
+        nodes = [(names.index("words"), 2.0, 1, 2, 0.0), (-1, 0.0, 0, 0, -sure), (-1, 0.0, 0, 0, sure)]
         knots = np.array([0, 1], dtype=np.float32)
         return Head(features=tuple(names), base=0.0, knot_in=knots, knot_out=knots, **pack_trees([nodes]))
 

@@ -14,7 +14,6 @@ PACKAGE = ROOT / "cleaner"
 # A module imports only from modules before it. A new module is given its place here, and in CONTRIBUTING's map.
 ORDER = (
     "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "model",
-    "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "model",
     "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings", "evaluation",
     "training", "cli",
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -147,8 +148,16 @@ class Faulty(Item):
         raise RuntimeError("never thought of that")
 
 
+@dataclass(frozen=True, slots=True)
+class Hungry(Item):
+    """A page that wants more memory than there is."""
+
+    def load(self, max_bytes: int = 0) -> bytes | str:
+        return b"x" * (1 << 62)
+
+
 def test_pages_that_kill_hang_or_break_a_worker_cost_themselves_only(tmp_path: Path, model: str) -> None:
-    bad = {7: Deadly, 40: Endless, 70: Faulty, 71: Deadly}
+    bad = {7: Deadly, 40: Endless, 55: Hungry, 70: Faulty, 71: Deadly}
 
     def mixed() -> Iterator[Item]:
         for number in range(100):
@@ -160,11 +169,12 @@ def test_pages_that_kill_hang_or_break_a_worker_cost_themselves_only(tmp_path: P
     assert {n: row["error"] for n, row in enumerate(found) if row["error"]} == {
         7: "the worker that cleaned it died (SIGKILL)",
         40: "not done within 5 seconds; raise the limit with --time-limit",
+        55: "out of memory",
         70: "internal error, please report it: RuntimeError: never thought of that",
         71: "the worker that cleaned it died (SIGKILL)",
     }
     assert all(row["text"] == main_text(n) for n, row in enumerate(found) if n not in bad)
-    assert (summary.pages, summary.cleaned, summary.failed) == (100, 96, 4)
+    assert (summary.pages, summary.cleaned, summary.failed) == (100, 95, 5)
 
 
 def test_a_worker_killed_from_outside_costs_nothing(tmp_path: Path, model: str) -> None:
@@ -302,6 +312,16 @@ def stopped(sink: RowsSink | FolderSink, model: str, count: int, at: int, **more
         batch(failing(), sink, model, **more)
 
 
+def test_a_run_killed_before_its_first_journal_was_whole_begins_again(tmp_path: Path, model: str) -> None:
+    for place in (tmp_path / "o" / ".cleaner-journal.json.part", tmp_path / ".o.jsonl.journal.json.part"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text('{"half')
+    for sink in (FolderSink(tmp_path / "o", ".txt"), RowsSink(tmp_path / "o.jsonl")):
+        assert batch(items(3), sink, model, resume=True).cleaned == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o", "o.jsonl"]
+    assert len(tree(tmp_path / "o")) == 3
+
+
 def test_an_interrupted_run_is_continued_not_begun_again(tmp_path: Path, model: str) -> None:
     path = tmp_path / "out.jsonl"
     stopped(RowsSink(path), model, 400, 200)
@@ -377,6 +397,48 @@ def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(tmp_path: Path, mode
     assert not (tmp_path / "o" / "out.jsonl").exists()
     assert run(*args, "--resume").returncode == 0
     assert [row["text"] for row in rows(tmp_path / "o" / "out.jsonl")] == [main_text(n) for n in range(300)]
+
+
+def test_no_space_under_standard_output_is_one_line(tmp_path: Path, model: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps({"html": story(1)}) + "\n")
+    command = [sys.executable, "-m", "cleaner", "clean", str(source), "--format", "jsonl", "--model", model, "--quiet"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment())
+    assert (done.returncode, done.stderr) == (1, b"cleaner: standard output: no space left on device\n")
+
+
+@pytest.mark.parametrize("sink", [lambda p: RowsSink(p / "o.jsonl"), lambda p: FolderSink(p / "o", ".txt")])
+def test_no_space_under_the_output_is_one_error_and_resumed_later(tmp_path: Path, model: str, sink: object) -> None:
+    made: list[RowsSink | FolderSink] = [sink(tmp_path) for _ in range(3)]  # type: ignore[operator]
+    batch(items(70), made[0], model)
+    whole = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and not p.name.startswith(".")}
+
+    calls: list[object] = []
+
+    def full(*_: object) -> None:
+        calls.append(1)
+        if len(calls) > 1:  # the journal fits just so
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cleaner.batch.sinks.os.fsync", full)
+        with pytest.raises(BadOutput, match="cannot be written: no space left on device"):
+            batch(items(70), made[1], model, overwrite=True)
+    again = batch(items(70), made[2], model, resume=True)
+    assert (again.pages, again.failed) == (70, 0)
+    assert {p: p.read_bytes() for p in whole} == whole
+
+
+def test_a_tag_of_two_hundred_thousand_attributes_runs_out_of_time(tmp_path: Path, model: str) -> None:
+    """The parser looks through the attributes of a tag for each one that it adds: minutes for this page."""
+    attributes = " ".join(f"a{number}" for number in range(200_000))
+    found = [Item("slow", "slow", "test", data=f"<html><body><p {attributes}>text</p>"), *items(3)]
+    summary = batch(iter(found), RowsSink(tmp_path / "o.jsonl"), model, time_limit=4)
+    assert [row["error"] is not None for row in rows(tmp_path / "o.jsonl")] == [True, False, False, False]
+    assert summary.failed == 1
 
 
 def test_strict_stops_at_the_first_failure(tmp_path: Path, model: str) -> None:

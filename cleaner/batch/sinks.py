@@ -307,7 +307,7 @@ class FolderSink:
                 if found.finished:
                     return found
                 journal = found
-            elif not overwrite and any(self.folder.iterdir()):
+            elif not overwrite and not all(self._is_begun(path.name) for path in self.folder.iterdir()):
                 raise BadOutput(f"{self.folder}: the folder is not empty; name a new one or use --overwrite")
             else:
                 self._errors_path.unlink(missing_ok=True)
@@ -320,6 +320,10 @@ class FolderSink:
             self._errors.truncate(journal.bytes)
             self._errors.seek(0, os.SEEK_END)
         return journal
+
+    def _is_begun(self, name: str) -> bool:
+        """Whether a file is what a run leaves that was killed before its first journal was whole."""
+        return name == f"{self._journal_path.name}.part"
 
     def skip(self, name: str) -> None:
         self._names.assign(name)
