@@ -11,12 +11,11 @@ story twice would take it for a frame.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,6 +24,9 @@ import numpy.typing as npt
 from cleaner.errors import BadInput, BadOutput
 from cleaner.page import Floats, Kind, Page
 from cleaner.tokens import Hashes, Ints, Tokens, hash_strings, tokenize
+
+if TYPE_CHECKING:
+    import tempfile
 
 __all__ = ["SiteCounter", "SiteCounts", "adjusted", "evidence", "page_keys", "page_site", "site_of"]
 
@@ -146,6 +148,8 @@ class SiteCounter:
         self._held, self._size = [], 0
         try:
             if self._folder is None:
+                import tempfile  # brings half of the archive formats along
+
                 self._folder = tempfile.TemporaryDirectory(prefix="cleaner-sites-")
             for number, part in enumerate(_parts(keys)):
                 with (Path(self._folder.name) / str(number)).open("ab") as file:
@@ -204,6 +208,8 @@ def _parts(keys: Hashes) -> list[Hashes]:
 
 def _no_room(error: OSError) -> BadOutput:
     reason = (error.strerror or str(error)).lower()
+    import tempfile
+
     return BadOutput(f"{tempfile.gettempdir()}: the counts of the sites cannot be kept there: {reason}; set TMPDIR")
 
 

@@ -6,12 +6,11 @@ import glob
 import os
 import stat
 import sys
-import zipfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from cleaner.errors import BadInput, FetchFailed
 from cleaner.sources.items import (
@@ -27,6 +26,9 @@ from cleaner.sources.items import (
     read_stream,
     too_large,
 )
+
+if TYPE_CHECKING:
+    import zipfile
 
 __all__ = ["can_be_read_twice", "count_pages", "is_url", "is_whole_source", "open_source", "open_sources"]
 
@@ -286,6 +288,8 @@ def _folder_file(path: Path, relative: str, inside: Path, label: str) -> Item | 
 
 def _zip(path: Path, label: str, options: SourceOptions) -> Iterator[Item]:
     """The pages of a zip archive, in the archive's order; folders and other files in it are passed over."""
+    import zipfile
+
     stem = path.name.removesuffix(path.suffix)
     found = False
     try:
@@ -323,6 +327,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> 
 def _zip_fault(error: Exception) -> str:
     if isinstance(error, BadInput):
         return str(error)
-    if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError):
+    from zipfile import BadZipFile
+
+    if isinstance(error, BadZipFile | zlib.error | EOFError):
         return f"broken zip archive ({error or 'ends too early'})"
     return describe(error)
