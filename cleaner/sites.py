@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SiteCounter", "SiteCounts", "adjusted", "evidence", "page_keys", "page_site", "site_of"]
 
+Counts = Ints | npt.NDArray[np.float64]
+
 # The weights of `evidence`, in log-odds; `python benchmarks/sites.py fit` made them, from pages that may train.
 WEIGHTS: Final[dict[Kind, tuple[float, float, float]]] = {
     Kind.HTML: (0.78, -1.22, -0.35),
@@ -108,9 +110,10 @@ def _keys(site: str, tokens: Tokens) -> _Keys:
 def page_keys(site: str, texts: list[str]) -> Hashes:
     """What one page adds to the counts: the keys of its site, of itself, and of its distinct lines and templates.
 
-    Costs a tokenization of the lines, about 40 ns a character.
+    A line of wrapped text is counted row by row: what stands beside what differs from page to page. Costs a
+    tokenization of the lines, about 40 ns a character.
     """
-    keys = _keys(site, tokenize(texts))
+    keys = _keys(site, tokenize([row for text in texts for row in text.split("\n")]))
     lines = np.unique(np.concatenate([keys.line, keys.template]))
     return np.concatenate([np.array([keys.site, keys.page], dtype=np.uint64), lines[lines != 0]])
 
@@ -330,7 +333,7 @@ def _checked(table: Hashes) -> Hashes:
     return table
 
 
-def evidence(probabilities: Floats, words: Ints, total: int, line: Ints, template: Ints) -> npt.NDArray[np.float64]:
+def evidence(probabilities: Floats, words: Ints, total: int, line: Counts, template: Counts) -> npt.NDArray[np.float64]:
     """What the counts tell of each line, shape (lines, 3): all 0 for a line that no other page has.
 
     The columns are the share of the other pages that carry the line; the same, longer lines weighing more (long ones
@@ -353,11 +356,16 @@ def adjusted(probabilities: Floats, texts: list[str], kind: Kind, counts: SiteCo
     total = counts.other_pages(site)
     if not total or not texts:
         return probabilities
-    tokens = tokenize(texts)
+    rows = [text.split("\n") for text in texts]
+    tokens = tokenize([row for text in rows for row in text])
     total, line, template = counts.others(site, tokens)
     if not total:
         return probabilities
-    found = evidence(probabilities, tokens.words, total, line, template)
+    # A line of several rows is as common as its words are on average.
+    first = np.cumsum([0, *map(len, rows[:-1])])
+    words = np.add.reduceat(tokens.words, first)
+    means = [np.add.reduceat(tokens.words * count, first) / np.maximum(words, 1) for count in (line, template)]
+    found = evidence(probabilities, words, total, *means)
     p = np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)
     odds = np.log(p / (1 - p)) + found @ np.array(WEIGHTS[kind])
     moved: Floats = (1 / (1 + np.exp(-odds))).astype(np.float32)

@@ -123,6 +123,13 @@ def test_nothing_moves_without_other_pages() -> None:
     assert len(adjusted(p[:0], [], Kind.TEXT, counted([page(1), page(2)]), "example.org")) == 0
 
 
+def test_wrapped_rows_are_counted_each(tmp_path: Path) -> None:
+    counts = counted([[f"{FRAME[1]}\n{story(n)[0]}", *story(n)[1:]] for n in range(6)])
+    lines = [FRAME[1], f"{FRAME[1]}\n{story(3)[0]}", *story(3)[1:]]
+    after = moved(lines, [0.8] * 4, counts)
+    assert after[0] < after[1] < after[2] == after[3]
+
+
 @pytest.mark.parametrize("others", [1, 2])
 def test_a_title_that_recurs_on_a_small_site_stays(others: int) -> None:
     """A section title and a disclaimer inside the articles of a site of two or three pages, sure to be content."""
