@@ -62,8 +62,9 @@ _CAN_NEST = 4000
 MAX_ATTRIBUTES = 256
 _STEP = 1024
 _OPENS = re.compile(r"<[a-zA-Z][^\s/>]*+")
+# No ``<`` in a name: what looks like a tag in a script must not swallow the script's end.
 _ATTRIBUTE = re.compile(
-    r"""[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|[^\s>"'][^\s>]*+))?+"""
+    r"""[\s/]*+[^\s/<>=][^\s/<>=]*+(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|[^\s<>"'][^\s<>]*+))?+"""
 )
 _IFRAME = re.compile(r"</?iframe\b[^>]*>", re.I)
 _SWALLOWS = re.compile(r"</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>", re.I)
