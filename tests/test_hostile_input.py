@@ -31,6 +31,7 @@ SURVIVED = {
     "a hundred thousand tiny lines": b"a<br>" * 100_000,
     "entities without end": b"&amp;" * 200_000,
     "attributes without end": b"<p " + b"a=1 " * 300_000 + b">text",
+    "a tag of many attributes": b"<p " + b" ".join(b"a%d" % i for i in range(100_000)) + b">text",
     "bytes that are no encoding": b"<p>" + bytes(range(128, 256)) * 200,
     "a lone surrogate in UTF-8": b"<p>\xed\xa0\x80 text",
     "text after the end": b"</html></body><p>after the end of the page there is a line of text",

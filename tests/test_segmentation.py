@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cleaner.page import Elements, Kind, Lines, Page
 from cleaner.segmentation import detect_kind, segment
+from cleaner.segmentation.html import MAX_ATTRIBUTES, trim
 
 
 def html(content: str, *, links: bool = False) -> Lines:
@@ -242,12 +243,9 @@ def test_images_and_controls_are_counted_by_element() -> None:
     assert (e.images[div], e.controls[div]) == (2, 2)
 
 
-def test_title_and_description() -> None:
-    lines = html(
-        "<head><title> A\n title </title><meta name=description content='What  it is'>"
-        "<meta property=og:title content='Better'></head><p>x"
-    )
-    assert (lines.title, lines.description) == ("Better", "What it is")
+def test_title() -> None:
+    lines = html("<head><title> A\n title </title><meta property=og:title content=' Better  one'></head><p>x")
+    assert lines.title == "Better one"
     assert html("<title>Plain</title>x").title == "Plain"
 
 
@@ -565,3 +563,25 @@ def test_which_kind_raises_nothing(page: str) -> None:
     kind, markdown = detect_kind(page)
     assert kind in Kind
     assert not (markdown and kind is Kind.HTML)
+
+
+@pytest.mark.parametrize("attribute", ['a{}=">"', 'a{} = "x y"', "a{}", "a{}=x", "a{}='>'"])
+def test_only_attributes_beyond_the_first_many_are_dropped(attribute: str) -> None:
+    def tag(count: int) -> str:
+        many = " ".join(attribute.format(i) for i in range(count))
+        return f'<p>above</p>\n<div class="main" {many} {"b" * 3000}>in it</div><p class="x">below</p>'
+
+    assert trim(tag(MAX_ATTRIBUTES - 2)) == tag(MAX_ATTRIBUTES - 2)
+    if ">" in attribute:
+        return  # a tag that looks short is not looked at
+    short = trim(tag(5 * MAX_ATTRIBUTES))
+    assert short == tag(MAX_ATTRIBUTES - 1).replace(" " + "b" * 3000, "")
+    assert segment(Page(short, Kind.HTML)).texts == ["above", "in it", "below"]
+
+
+@pytest.mark.parametrize(
+    "begin, end", [("<script>for (i<n; ", "</script>"), ("<!-- a <b ", " -->"), ("<!-- <b x=' ", "-->")]
+)
+def test_code_that_looks_like_a_tag_costs_no_text(begin: str, end: str) -> None:
+    code = begin + "word " * 5000 + end
+    assert segment(Page(f"<p>above</p>{code}<p>below</p>", Kind.HTML)).texts == ["above", "below"]
