@@ -582,6 +582,9 @@ def test_only_attributes_beyond_the_first_many_are_dropped(attribute: str) -> No
     assert segment(Page(short, Kind.HTML)).texts == ["above", "in it", "below"]
 
 
-def test_code_that_looks_like_a_tag_costs_no_text() -> None:
-    code = "<script>for (i<n; " + "word " * 5000 + "</script>"
+@pytest.mark.parametrize(
+    "begin, end", [("<script>for (i<n; ", "</script>"), ("<!-- a <b ", " -->"), ("<!-- <b x=' ", "-->")]
+)
+def test_code_that_looks_like_a_tag_costs_no_text(begin: str, end: str) -> None:
+    code = begin + "word " * 5000 + end
     assert segment(Page(f"<p>above</p>{code}<p>below</p>", Kind.HTML)).texts == ["above", "below"]
