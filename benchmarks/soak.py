@@ -209,7 +209,7 @@ FORMS = {
 
 @main.command()
 @click.option("--runs", default=200, show_default=True)
-@click.option("--pages", default=400, show_default=True)
+@click.option("--pages", default=1500, show_default=True)
 @click.option("--jobs", default=2, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--model", help="Model file; without it, the shipped one.")
@@ -241,7 +241,7 @@ def kill(runs: int, pages: int, jobs: int, seed: int, model: str | None) -> None
             killed = 0
             while True:
                 # The first kill must hit; a run that was quicker than its executioner is begun anew.
-                delay = rng.uniform(0.15, 0.95) * seconds[form] * (1 if killed == 0 else rng.uniform(0.5, 1.5))
+                delay = rng.uniform(0.2, 0.98) * seconds[form] * (1 if killed == 0 else rng.uniform(0.5, 1.5))
                 again = ["--resume"] if killed else []
                 if killed and rng.random() < 0.6:
                     delay = 600.0

@@ -90,7 +90,6 @@ class Lines:
     level: Ints
     blank_before: Ints
     title: str = ""
-    description: str = ""
     elements: Elements | None = None
     element: Ints | None = None
     inline: Ints | None = None

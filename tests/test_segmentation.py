@@ -243,12 +243,9 @@ def test_images_and_controls_are_counted_by_element() -> None:
     assert (e.images[div], e.controls[div]) == (2, 2)
 
 
-def test_title_and_description() -> None:
-    lines = html(
-        "<head><title> A\n title </title><meta name=description content='What  it is'>"
-        "<meta property=og:title content='Better'></head><p>x"
-    )
-    assert (lines.title, lines.description) == ("Better", "What it is")
+def test_title() -> None:
+    lines = html("<head><title> A\n title </title><meta property=og:title content=' Better  one'></head><p>x")
+    assert lines.title == "Better one"
     assert html("<title>Plain</title>x").title == "Plain"
 
 

@@ -99,8 +99,6 @@ def _repetition_features() -> Iterable[Feature]:
         yield Feature(label, BOTH, partial(lambda name, c: _log(c.column(name)), name), "own")
     for name in ("body_overlap", "rare_words"):
         yield Feature(name.replace("_", " "), BOTH, partial(lambda name, c: c.column(name), name), "own")
-    for name in ("title_share", "title_cover", "description_share"):
-        yield Feature(name.replace("_", " "), HTML, partial(lambda name, c: c.column(name), name), "own")
     for name in ("head_repeats", "body_overlap"):
         for r in (3, 8):
             yield Feature(
@@ -357,12 +355,12 @@ _NOT_FOR_HTML = frozenset(
         "container 3 words|container 3 words a line|container 4 lines|container 4 numbers density|"
         "container 4 prose_words density|container 4 stop density|container 4 words|container 5 lines|"
         "container 5 prose_words density|container 5 stop density|container 5 words share|cue_words share ±2|"
-        "cue_words share ±5|description share|ends|first character|head repeats|head repeats ±3|inline class|"
+        "cue_words share ±5|ends|first character|head repeats|head repeats ±3|inline class|"
         "last character|lines below|link density ±1|link density ±20|link density ±8|link_words above|"
         "link_words above share|link_words below|links|numbers share ±2|numbers share ±5|page class ad|"
         "page class form|page class frame|page class tags|page class thread|page link_words share|"
-        "page prose_words share|place|prose_words below|short run|since prose|tail repeats|title cover|"
-        "title share|until heading|until prose|word length|words below"
+        "page prose_words share|place|prose_words below|short run|since prose|tail repeats|"
+        "until heading|until prose|word length|words below"
     ).split("|")
 )
 

@@ -305,40 +305,6 @@ class Columns:
         alone = fresh & np.append(fresh[1:], True)
         return self.tally(lines[alone]) / np.maximum(self.column("words"), 1)
 
-    @cached_property
-    def _in_title(self) -> tuple[Array, Index]:
-        return self._overlap([page.title for page in self.pages])
-
-    def _overlap(self, texts: list[str]) -> tuple[Array, Index]:
-        """With one text a page: how many words of each line are in it, and how many words it has."""
-        tokens = tk.tokenize(texts)
-        page_of_word = np.repeat(np.arange(len(self.pages)), tokens.words)
-        keys = within_page(tokens.hashes, page_of_word)
-        order, first = by_value(keys)
-        wanted = tk.spread(keys[order[first]])
-        values, _, lines, fresh = self._vocabulary
-        words = np.flatnonzero(fresh)
-        if not len(words):
-            return np.zeros(self.n), tokens.words
-        at = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
-        at = at[values[at] == wanted]
-        count = np.diff(words, append=len(values))[np.searchsorted(words, at)]
-        hits = np.repeat(at - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
-        return self.tally(lines[hits]), tokens.words
-
-    def _make_title_share(self) -> Any:
-        """The share of a line's words that the page's title has."""
-        return self._in_title[0] / np.maximum(self.column("words"), 1)
-
-    def _make_title_cover(self) -> Any:
-        """The share of the title's words that a line has (at most 1)."""
-        hits, size = self._in_title
-        return np.minimum(hits / np.maximum(size, 1)[self.page_of], 1)
-
-    def _make_description_share(self) -> Any:
-        """The same for the page's description of itself."""
-        return self._overlap([page.description for page in self.pages])[0] / np.maximum(self.column("words"), 1)
-
     # -- learnt from words ---------------------------------------------------------------------------------------
 
     def _make_structure(self) -> Any:
