@@ -62,6 +62,10 @@ _CAN_NEST = 4000
 MAX_ATTRIBUTES = 256
 _STEP = 1024
 _OPENS = re.compile(r"<[a-zA-Z][^\s/>]*+")
+_MANY = re.compile(
+    r"""(?:[\s/]*+[^\s/>=]++(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|(?!["'])[^\s>]++))?+)"""
+    f"{{{MAX_ATTRIBUTES + 1}}}"
+)
 # What looks like a tag may be code or a comment, so nothing that ends one is taken for part of an attribute.
 _IN = r"(?!</|--)"
 _ATTRIBUTE = re.compile(
@@ -88,7 +92,7 @@ def trim(html: str) -> str:
         opens = _OPENS.search(html, max(done, html.rfind(">", done, at) + 1), at)
         end = html.find(">", at)
         at = end if end >= 0 else len(html)
-        if opens is None:
+        if opens is None or _MANY.match(html, opens.end()) is None:
             continue
         kept = stop = opens.end()
         count = 0
@@ -154,9 +158,9 @@ def _flattened(html: str) -> str:
     return "".join(out)
 
 
-def _title(parser: LexborHTMLParser) -> str:
-    """The page's own title."""
-    title = ""
+def _head(parser: LexborHTMLParser) -> tuple[str, str]:
+    """The page's own title and description, wherever they stand: ``(title, description)``."""
+    title = description = ""
     head = parser.head
     node = head.child if head is not None else None
     while node is not None:
@@ -165,10 +169,13 @@ def _title(parser: LexborHTMLParser) -> str:
             title = node.text() or ""
         elif tag == "meta":
             attributes = node.attributes
-            if (attributes.get("property") or attributes.get("name") or "").lower() == "og:title":
+            name = (attributes.get("property") or attributes.get("name") or "").lower()
+            if name == "og:title":
                 title = attributes.get("content") or title
+            elif name in ("description", "og:description") and not description:
+                description = attributes.get("content") or ""
         node = node.next
-    return " ".join(title.split())
+    return " ".join(title.split()), " ".join(description.split())
 
 
 def segment_html(page: Page, *, links: bool = False) -> Lines:
@@ -190,12 +197,12 @@ def _segment(html: str, links: bool) -> Lines:
     if filled and html.count("<iframe") > html.count("</iframe"):
         # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
         parser = LexborHTMLParser(_IFRAME.sub(" ", html))
-    title = _title(parser)
+    title, description = _head(parser)
     walk = _Walk(links)
     root = parser.root
     if root is not None:
         walk.run(root)
-    return walk.lines(title)
+    return walk.lines(title, description)
 
 
 class _Walk:
@@ -474,7 +481,7 @@ class _Walk:
             self.e_first[e] = min(self.e_first[e], end)
             self.e_last[e] = end
 
-    def lines(self, title: str) -> Lines:
+    def lines(self, title: str, description: str) -> Lines:
         n, elements = len(self.texts), len(self.e_parent)
         parent = _ints(self.e_parent)
         hidden = np.zeros(elements, dtype=np.int32)
@@ -490,6 +497,7 @@ class _Walk:
             level=_ints(self.level),
             blank_before=np.zeros(n, dtype=np.int32),
             title=title,
+            description=description,
             elements=Elements(
                 parent=parent,
                 signature=_ints(self.e_signature),
