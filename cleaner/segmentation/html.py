@@ -89,7 +89,8 @@ def trim(html: str) -> str:
         if html.find(">", at, at + _STEP) >= 0:
             at += _STEP
             continue
-        opens = _OPENS.search(html, max(done, html.rfind(">", done, at) + 1), at)
+        # The tag begins before the kilobyte without its end, or within it.
+        opens = _OPENS.search(html, max(done, html.rfind(">", done, at) + 1), at + _STEP)
         end = html.find(">", at)
         at = end if end >= 0 else len(html)
         if opens is None or _MANY.match(html, opens.end()) is None:
