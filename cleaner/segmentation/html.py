@@ -158,9 +158,9 @@ def _flattened(html: str) -> str:
     return "".join(out)
 
 
-def _head(parser: LexborHTMLParser) -> tuple[str, str]:
-    """The page's own title and description, wherever they stand: ``(title, description)``."""
-    title = description = ""
+def _title(parser: LexborHTMLParser) -> str:
+    """The page's own title."""
+    title = ""
     head = parser.head
     node = head.child if head is not None else None
     while node is not None:
@@ -169,13 +169,10 @@ def _head(parser: LexborHTMLParser) -> tuple[str, str]:
             title = node.text() or ""
         elif tag == "meta":
             attributes = node.attributes
-            name = (attributes.get("property") or attributes.get("name") or "").lower()
-            if name == "og:title":
+            if (attributes.get("property") or attributes.get("name") or "").lower() == "og:title":
                 title = attributes.get("content") or title
-            elif name in ("description", "og:description") and not description:
-                description = attributes.get("content") or ""
         node = node.next
-    return " ".join(title.split()), " ".join(description.split())
+    return " ".join(title.split())
 
 
 def segment_html(page: Page, *, links: bool = False) -> Lines:
@@ -197,12 +194,12 @@ def _segment(html: str, links: bool) -> Lines:
     if filled and html.count("<iframe") > html.count("</iframe"):
         # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
         parser = LexborHTMLParser(_IFRAME.sub(" ", html))
-    title, description = _head(parser)
+    title = _title(parser)
     walk = _Walk(links)
     root = parser.root
     if root is not None:
         walk.run(root)
-    return walk.lines(title, description)
+    return walk.lines(title)
 
 
 class _Walk:
@@ -481,7 +478,7 @@ class _Walk:
             self.e_first[e] = min(self.e_first[e], end)
             self.e_last[e] = end
 
-    def lines(self, title: str, description: str) -> Lines:
+    def lines(self, title: str) -> Lines:
         n, elements = len(self.texts), len(self.e_parent)
         parent = _ints(self.e_parent)
         hidden = np.zeros(elements, dtype=np.int32)
@@ -497,7 +494,6 @@ class _Walk:
             level=_ints(self.level),
             blank_before=np.zeros(n, dtype=np.int32),
             title=title,
-            description=description,
             elements=Elements(
                 parent=parent,
                 signature=_ints(self.e_signature),
