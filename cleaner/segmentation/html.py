@@ -63,13 +63,13 @@ MAX_ATTRIBUTES = 256
 _STEP = 1024
 _OPENS = re.compile(r"<[a-zA-Z][^\s/>]*+")
 _MANY = re.compile(
-    r"""(?:[\s/]*+[^\s/>=]++(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|(?!["'])[^\s>]++))?+)"""
+    r"""(?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|(?!["'])[^\s>]++))?+)"""
     f"{{{MAX_ATTRIBUTES + 1}}}"
 )
 # What looks like a tag may be code or a comment, so nothing that ends one is taken for part of an attribute.
 _IN = r"(?!</|--)"
 _ATTRIBUTE = re.compile(
-    rf"""[\s/]*+(?:{_IN}[^\s/>=])++(?:\s*+=\s*+(?:"(?:{_IN}[^"]){{0,100000}}+"|'(?:{_IN}[^']){{0,100000}}+'"""
+    rf"""[\s/]*+{_IN}[^\s/>](?:{_IN}[^\s/>=])*+(?:\s*+=\s*+(?:"(?:{_IN}[^"]){{0,100000}}+"|'(?:{_IN}[^']){{0,100000}}+'"""
     rf"""|(?!["'])(?:{_IN}[^\s>])++))?+"""
 )
 _IFRAME = re.compile(r"</?iframe\b[^>]*>", re.I)
@@ -89,9 +89,9 @@ def trim(html: str) -> str:
         if html.find(">", at, at + _STEP) >= 0:
             at += _STEP
             continue
-        opens = _OPENS.search(html, max(done, html.rfind(">", done, at) + 1), at)
-        end = html.find(">", at)
+        start, end = html.rfind(">", done, at) + 1, html.find(">", at)
         at = end if end >= 0 else len(html)
+        opens = _OPENS.search(html, max(done, start), at)
         if opens is None or _MANY.match(html, opens.end()) is None:
             continue
         kept = stop = opens.end()
