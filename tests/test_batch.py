@@ -432,13 +432,13 @@ def test_no_space_under_the_output_is_one_error_and_resumed_later(tmp_path: Path
     assert {p: p.read_bytes() for p in whole} == whole
 
 
-def test_a_tag_of_two_hundred_thousand_attributes_runs_out_of_time(tmp_path: Path, model: str) -> None:
-    """The parser looks through the attributes of a tag for each one that it adds: minutes for this page."""
+def test_a_tag_of_two_hundred_thousand_attributes_costs_no_minutes(tmp_path: Path, model: str) -> None:
+    """The parser looks through the attributes of a tag for each one that it adds: most are dropped before it."""
     attributes = " ".join(f"a{number}" for number in range(200_000))
-    found = [Item("slow", "slow", "test", data=f"<html><body><p {attributes}>text</p>"), *items(3)]
-    summary = batch(iter(found), RowsSink(tmp_path / "o.jsonl"), model, time_limit=4)
-    assert [row["error"] is not None for row in rows(tmp_path / "o.jsonl")] == [True, False, False, False]
-    assert summary.failed == 1
+    found = [Item("many", "many", "test", data=f"<html><body><p {attributes}>text</p>"), *items(3)]
+    summary = batch(iter(found), RowsSink(tmp_path / "o.jsonl"), model, time_limit=20)
+    assert [row["error"] for row in rows(tmp_path / "o.jsonl")] == [None] * 4
+    assert summary.failed == 0
 
 
 def test_strict_stops_at_the_first_failure(tmp_path: Path, model: str) -> None:

@@ -579,6 +579,12 @@ def test_only_attributes_beyond_the_first_many_are_dropped(attribute: str) -> No
     assert segment(Page(short, Kind.HTML)).texts == ["above", "in it", "below"]
 
 
+def test_a_page_may_begin_with_a_tag_of_many_attributes() -> None:
+    page = "<p " + " ".join(f"a{i}" for i in range(5000)) + ">text"
+    assert len(trim(page)) < 5 * MAX_ATTRIBUTES
+    assert segment(Page(page, Kind.HTML)).texts == ["text"]
+
+
 @pytest.mark.parametrize(
     "before", ["", "<p>", "<p>" + "word " * 700, "<p>1 <2 ", "<script>i<n; " + "x=1; " * 600 + "</script>"]
 )

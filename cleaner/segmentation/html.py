@@ -89,6 +89,7 @@ def trim(html: str) -> str:
         if html.find(">", at, at + _STEP) >= 0:
             at += _STEP
             continue
+        # The tag begins anywhere in the stretch without an end that this kilobyte is part of.
         start, end = html.rfind(">", done, at) + 1, html.find(">", at)
         at = end if end >= 0 else len(html)
         opens = _OPENS.search(html, max(done, start), at)
