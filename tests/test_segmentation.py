@@ -586,6 +586,16 @@ def test_a_page_may_begin_with_a_tag_of_many_attributes() -> None:
 
 
 @pytest.mark.parametrize(
+    "before", ["", "<p>", "<p>" + "word " * 700, "<p>1 <2 ", "<script>i<n; " + "x=1; " * 600 + "</script>"]
+)
+@pytest.mark.parametrize("tag", ["<div ", "<div = ", "<div class=main ", "<div/", '<div a="b"c '])
+def test_many_attributes_are_dropped_wherever_they_stand(before: str, tag: str) -> None:
+    many = " ".join(f"a{i}" for i in range(20_000))
+    assert len(trim(f"{before}{tag}{many}>in it")) < len(before) + 3000
+    assert len(trim(f"{before}{tag}{many}")) < len(before) + 3000
+
+
+@pytest.mark.parametrize(
     "begin, end", [("<script>for (i<n; ", "</script>"), ("<!-- a <b ", " -->"), ("<!-- <b x=' ", "-->")]
 )
 def test_code_that_looks_like_a_tag_costs_no_text(begin: str, end: str) -> None:
