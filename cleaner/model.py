@@ -371,7 +371,7 @@ def pack_trees(
 def _at_most(bound: float) -> float:
     """The largest float32 that is not above ``bound``: the same rows go left as with the float64 threshold."""
     low = np.float32(bound)
-    # Never -0.0: `Head.scores` reads the sign of a difference, and -0.0 less 0.0 has one.
+    # Never -0.0, so that the same condition has the same bytes.
     return float(low if float(low) <= bound else np.nextafter(low, np.float32(-np.inf))) + 0.0
 
 

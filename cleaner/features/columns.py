@@ -148,9 +148,6 @@ class Columns:
     def _make_link_words(self) -> Any:
         return self.column("words") * self.column("link_density")
 
-    def _make_plain_words(self) -> Any:
-        return self.column("words") - self.column("link_words")
-
     def _make_bold(self) -> Any:
         return self.joined("bold_chars") / np.maximum(self.column("chars"), 1)
 
