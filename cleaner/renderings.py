@@ -9,6 +9,7 @@ little junk. Both are drawn by a generator that is handed in, so the same seed g
 from __future__ import annotations
 
 import random
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,12 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaner.labelled import LabelledPage
+from cleaner.lexicon import phrases
 from cleaner.page import Kind, Lines, Page
 
 __all__ = ["COMPOSED", "RENDERINGS", "Labels", "clean_article", "partly_cleaned", "rendered", "transplant"]
 
 Labels = npt.NDArray[np.bool_]
 Render = Callable[[Lines, random.Random], str]
+
+# Thai, Lao, Burmese, Khmer, kana and Chinese characters: two make about one word, and no blank stands between.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
 def _visible(lines: Lines, rng: random.Random) -> str:
@@ -154,6 +159,7 @@ RENDERINGS: dict[str, Render] = {
     "broken": _broken,
 }
 COMPOSED = ("partly cleaned", "transplant", "short transplant", "clean article")
+OWN_LABEL = 0.4  # the share of a transplant's labels that other pages give; the rest are cue phrases
 
 
 def _runs(main: Labels, wanted: bool) -> list[tuple[int, int]]:
@@ -195,31 +201,48 @@ def _lay_out(texts: Sequence[str], rng: random.Random) -> str:
     return ("\n" if way < 0.6 else "\n\n").join(texts)
 
 
-class _Junk:
-    """Junk of other pages, by what can be made of it."""
+def _size(text: str) -> int:
+    """About how many words a line has."""
+    return text.count(" ") + 1 + len(_UNSPACED.findall(text)) // 2
 
-    def __init__(self, donors: Sequence[tuple[Lines, Labels]], rng: random.Random) -> None:
+
+class _Junk:
+    """Junk of other pages, by what can be made of it, and the labels that a language puts on junk."""
+
+    def __init__(self, donors: Sequence[tuple[Lines, Labels]], rng: random.Random, language: str | None) -> None:
         self.runs = [other.texts[a:b] for other, labels in donors for a, b in _runs(labels, False)]
         lines = [text for run in self.runs for text in run]
-        count = [text.count(" ") + 1 for text in lines]
+        count = [_size(text) for text in lines]
         self.labels = [text for text, n in zip(lines, count, strict=True) if n <= 3 and len(text) > 2] or lines
         self.titles = [text for text, n in zip(lines, count, strict=True) if 5 <= n <= 14 and "\t" not in text]
-        self.titles += [other.title for other, _ in donors if 5 <= other.title.count(" ") + 1 <= 14]
+        self.titles += [other.title for other, _ in donors if 5 <= _size(other.title) <= 14]
+        self.titles = list(dict.fromkeys(self.titles))
         self.prose = [text for text, n in zip(lines, count, strict=True) if n >= 15]
         self.rng = rng
+        self.phrases = phrases(language or "en")
+
+    def label(self, *classes: str) -> str:
+        """A short line of the donors, or a cue phrase of one of some classes, in lower, mixed or upper case."""
+        rng = self.rng
+        pool = [phrase for name in classes for phrase in self.phrases[name]]
+        if not pool or rng.random() < OWN_LABEL:
+            return rng.choice(self.labels).rstrip(":")
+        phrase = rng.choice(pool)
+        way = rng.random()
+        return phrase[0].upper() + phrase[1:] if way < 0.5 else phrase.title() if way < 0.8 else phrase.upper()
 
     def piece(self) -> list[str]:
         """What stands between two paragraphs: a label, a headline in one of its dresses, a notice, a short run."""
         rng = self.rng
         way = rng.random()
         if way < 0.3 or not self.titles:
-            return [rng.choice(self.labels)]
-        title, label = rng.choice(self.titles), rng.choice(self.labels).rstrip(":")
+            return [self.label("ad", "share", "related", "subscribe", "comment")]
+        title = rng.choice(self.titles)
         if way < 0.45:
             return [title.upper()]
-        if way < 0.7:
-            dress = rng.choice(("{0}: {1}", "{0}: [{1}]", "[{0}: {1}]", "{0} | {1}", "{1}", "{0}\n{1}", "{0}: {1} »"))
-            dressed = dress.format(label, title)
+        if way < 0.75:
+            dress = ("{0}: {1}", "{0}: [{1}]", "[{0}: {1}]", "{0} | {1}", "{1}", "{0}\n{1}", "{0}: {1} »", "{0}:\n{1}")
+            dressed = rng.choice(dress).format(self.label("related"), title)
             return (dressed.upper() if rng.random() < 0.2 else dressed).split("\n")
         if way < 0.85 and self.prose:
             return [rng.choice(self.prose)]
@@ -230,22 +253,49 @@ class _Junk:
         """What stands below the last paragraph: a run of junk, a list of titles, a notice, the page's address."""
         rng = self.rng
         way = rng.random()
-        label = rng.choice(self.labels)
-        if way < 0.4 or not self.titles:
+        if way < 0.35 or not self.titles:
             run = rng.choice(self.runs)
             start = rng.randrange(len(run))
             return run[start : start + rng.randint(1, 60)]
-        if way < 0.75:
-            out = [label]
-            head, foot = rng.choice(self.labels), rng.choice(self.labels)
-            dress = rng.choice(("{0}", "{0}", '{1} "{0}"\n{0}\n{2}', "{0}\n{2}", "{1}\n{0}", "{1}: {0}\n{0}"))
-            for _ in range(rng.choice((3, 6, 12, 25, 60))):
-                out += dress.format(rng.choice(self.titles), head, foot).split("\n")
-            return out
-        if way < 0.85 and self.prose:
+        if way < 0.7:
+            return self._list()
+        if way < 0.75 and self.prose:
             return [rng.choice(self.prose)]
+        if way < 0.85:
+            return [self.label("nav", "legal", "share", "subscribe") for _ in range(rng.randint(2, 12))]
+        label = self.label("original")
         address = url or f"https://{label.split()[0].lower()}.example/{rng.randint(1, 10**6)}"
-        return rng.choice(([f"{label.rstrip(':')}: {address}"], [label, address], [address]))
+        return rng.choice(([f"{label}: {address}"], [label, address], [f"{label}:", address], [address]))
+
+    def byline(self) -> list[str]:
+        """What stands between a headline and its story: who, where from, when."""
+        rng = self.rng
+        out = []
+        for _ in range(rng.randint(1, 3)):
+            clock, day = self._moment()
+            dress = rng.choice(("{0}: {1}", "{0} {1}", "{0}: {1} / {2}", "{0} {1}, {2}", "{1}", "{1} {2}", "{0}"))
+            out.append(dress.format(self.label("byline"), day, clock))
+        return out
+
+    def _moment(self) -> tuple[str, str]:
+        """A time, which may be a duration, and a date."""
+        rng = self.rng
+        order = rng.choice(("{0}-{1:02}-{2:02}", "{2:02}.{1:02}.{0}", "{1}/{2}/{0}"))
+        day = order.format(rng.randint(2003, 2025), rng.randint(1, 12), rng.randint(1, 28))
+        return f"{rng.randint(0, 23)}:{rng.randint(0, 59):02}", day
+
+    def _list(self) -> list[str]:
+        """A label and titles below it, each with its duration, its date, its number or a frame of words."""
+        rng = self.rng
+        out = [self.label("related") + rng.choice(("", "", ":"))]
+        head, foot = self.label("related", "byline"), self.label("related", "comment")
+        plain = ("{1}", "{1}", "{1}", "{1}\n{4}", "{4}\n{1}", "{4} {1}", "{5}\n{1}", "{1}\n{5}", "{5} {1}", "{3}. {1}")
+        dress = rng.choice((*plain, '{0} "{1}"\n{1}\n{2}', "{1}\n{2}", "{0}\n{1}", "{0}: {1}\n{1}"))
+        upper = rng.random() < 0.1
+        titles = rng.sample(self.titles, min(rng.choice((3, 6, 12, 25, 60)), len(self.titles)))
+        for number, title in enumerate(titles, 1):
+            out += dress.format(head, title.upper() if upper else title, foot, number, *self._moment()).split("\n")
+        return out
 
 
 def transplant(
@@ -255,17 +305,19 @@ def transplant(
     rng: random.Random,
     url: str | None = None,
     most: int | None = None,
+    language: str | None = None,
 ) -> tuple[str, str]:
     """The main content of one page with junk of others between its lines, above it and in a tail below it.
 
     Gives the page and its main content, of which ``most`` takes only the first lines: junk may be longer than a story.
 
     The junk is the donors' own, partly in the dress that old scrapes give it: a headline in capitals or behind a
-    label, a list of titles with a frame around each, the page's address. A caption may stand twice.
+    label, a list of titles with a frame around each, the page's address. Labels are theirs, or cue phrases of the
+    ``language``. A caption may stand twice.
     """
     inside = np.flatnonzero(main)[:most]
     body = [lines.texts[i] for i in inside]
-    junk = _Junk(donors, rng)
+    junk = _Junk(donors, rng, language)
     gold = "\n".join(body)
     if not body or not junk.runs:
         return _lay_out(body, rng), gold
@@ -277,8 +329,9 @@ def transplant(
     light = rng.random() < 0.35
     for _ in range(0 if light else rng.randint(0, 2)):
         out += rng.choice(junk.runs)[-rng.choice((1, 2, 4, 25)) :]
+    out += junk.byline() if rng.random() < 0.3 else []
     rate = rng.choice((0.0, 0.05, 0.1)) if light else rng.choice((0.0, 0.05, 0.1, 0.2))
-    short = [i for i, text in enumerate(body[:12]) if 4 <= text.count(" ") < 40]
+    short = [i for i, text in enumerate(body[:12]) if 5 <= _size(text) <= 40]
     twice = rng.choice(short) if short and rng.random() < 0.4 else -1
     for i, text in enumerate(body):
         if i and rng.random() < rate:
@@ -311,9 +364,9 @@ def rendered(
     elif name == "partly cleaned":
         text = partly_cleaned(lines, main, rng)
     elif name == "transplant":
-        text, _ = transplant(lines, main, donors, rng, item.page.url)
+        text, _ = transplant(lines, main, donors, rng, item.page.url, language=item.language)
     elif name == "short transplant":
-        text, gold = transplant(lines, main, donors, rng, item.page.url, rng.randint(2, 10))
+        text, gold = transplant(lines, main, donors, rng, item.page.url, rng.randint(2, 10), item.language)
     else:
         text = clean_article(item.gold, rng)
     page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")

@@ -52,6 +52,10 @@ PARAMETERS: dict[str, Any] = {
     "max_bins": 63,
     "early_stopping": False,
 }
+# What HTML learns is tied to its sites' mark-up, and the more so the freer the leaves are.
+HTML_L2 = 100.0
+# Text is learnt from three times as many lines, and its trees are not done after as many steps of that size.
+TEXT_RATE = 0.15
 # The share of pages that are learnt from in another rendering as well, and the lines of those that need not be:
 # one page in thirteen, but a third of all lines.
 OTHER_RENDERING, LONG_PAGE = 0.6, 600
@@ -165,12 +169,24 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
     others = [name for name in RENDERINGS if name != "visible"]
     out: list[tuple[LabelledPage, str]] = []
     for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
-        near = peers[fold[item.host]]
-        donors = [(segmented[j], main[j]) for j in rng.sample(near, min(5, len(near)))]
+        donors = [(segmented[j], main[j]) for j in _donors(i, items, peers[fold[item.host]], rng)]
         other = rng.choice(others) if rng.random() < OTHER_RENDERING and len(cut) <= LONG_PAGE else None
-        names = [name for name in ("visible", other, *COMPOSED) if name]
+        names = [name for name in ("visible", other, *COMPOSED, *_more(item)) if name]
         out += [(rendered(item, name, cut, main[i], donors, rng), name) for name in names]
     return out
+
+
+def _donors(i: int, items: Sequence[LabelledPage], near: Sequence[int], rng: random.Random) -> list[int]:
+    """The pages that give their junk to page ``i``: five of its fold and, if it is not English, of its language."""
+    if items[i].language in (None, "en"):
+        return rng.sample(near, min(5, len(near)))
+    alike = [j for j in near if j != i and items[j].language == items[i].language]
+    return [i, *rng.sample(alike, min(4, len(alike)))]
+
+
+def _more(item: LabelledPage) -> tuple[str, ...]:
+    """Further transplants: of stories shorter than the junk, and of pages in languages that few pages are in."""
+    return ("short transplant",) if item.language in (None, "en") else ("transplant", *["short transplant"] * 3)
 
 
 def _once(texts: Sequence[str], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -274,6 +290,7 @@ def _fit(
     weight: npt.NDArray[np.float64],
     rows: npt.NDArray[np.bool_] | slice,
     features: tuple[str, ...],
+    kind: Kind,
     seed: int,
 ) -> Head:
     """Boosted trees over some rows, packed, not yet calibrated."""
@@ -283,8 +300,14 @@ def _fit(
     labels, weight = labels[rows], weight[rows]
     if labels.min() == labels.max():
         raise BadLabels("every line has the same label: both main content and junk are needed")
-    few = {"max_iter": FEW_TREES, "learning_rate": FEW_RATE} if len(labels) < FEW_LINES else {}
-    trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **few})
+    more: dict[str, Any] = {}
+    if len(labels) < FEW_LINES:
+        more = {"max_iter": FEW_TREES, "learning_rate": FEW_RATE}
+    elif kind is Kind.HTML:
+        more = {"l2_regularization": HTML_L2}
+    else:
+        more = {"learning_rate": TEXT_RATE}
+    trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
     # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
     with threadpool_limits(1):
         trees.fit(matrix[rows], labels, sample_weight=weight / weight.mean())
@@ -330,7 +353,7 @@ def out_of_fold(
     count = int(fold.max()) + 1
     run = Parallel(n_jobs=min(count, cpu_count()), return_as="generator")
     arrays = (matrix, data.labels, data.weight)
-    fits = run(delayed(_fit)(*arrays, fold != number, features, seed) for number in range(count))
+    fits = run(delayed(_fit)(*arrays, fold != number, features, data.kind, seed) for number in range(count))
     for number, head in enumerate(fits):
         if progress:
             progress(f"{data.kind}: fold {number + 1} of {count} done")
@@ -384,7 +407,7 @@ def fit_head(
         probabilities = out_of_fold(data, matrix, features, seed=seed, progress=progress)
     if progress:
         progress(f"{data.kind}: final trees")
-    head = _fit(matrix, data.labels, data.weight, slice(None), features, seed)
+    head = _fit(matrix, data.labels, data.weight, slice(None), features, data.kind, seed)
     structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
     head = replace(head, structure=structure, wording=wording)
     if calibrated:
@@ -405,7 +428,7 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
     count = int(fold.max()) + 1
     arrays = (matrix, data.labels, data.weight)
     run = Parallel(n_jobs=min(count, cpu_count()))
-    heads = run(delayed(_fit)(*arrays, fold != number, features, seed) for number in range(count))
+    heads = run(delayed(_fit)(*arrays, fold != number, features, data.kind, seed) for number in range(count))
     probabilities = np.zeros(len(fold), dtype=np.float32)
     for number, head in enumerate(heads):
         probabilities[fold == number] = head.predict(matrix[fold == number])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cleaner.tokens import Hashes, spread
 
-__all__ = ["CUES", "Cues", "StopWords", "cues", "languages", "stop_words"]
+__all__ = ["CUES", "Cues", "StopWords", "cues", "languages", "phrases", "stop_words"]
 
 # The kinds of boilerplate that a cue phrase may announce; a file of another class is a mistake.
 CUES = ("ad", "share", "related", "legal", "subscribe", "comment", "nav", "byline", "shop", "original")
@@ -104,6 +104,17 @@ def _tables() -> tuple[StopWords, Cues]:
     starts[first_words] = True
     by_length = {k: (phrases[lengths == k], classes[lengths == k]) for k in range(1, MAX_PHRASE + 1)}
     return StopWords(hashes, groups[group], group, groups, _slots(hashes)), Cues(by_length, starts)
+
+
+@cache
+def phrases(language: str) -> dict[str, list[str]]:
+    """The cue phrases of a language by class, in lower case; English ones where there is no list for it."""
+    file = FOLDER / "cues" / f"{language}.tsv"
+    rows = (file if file.is_file() else file.with_name("en.tsv")).read_text(encoding="utf-8").splitlines()
+    found: dict[str, list[str]] = {name: [] for name in CUES}
+    for name, _, phrase in (row.partition("\t") for row in rows):
+        found[name].append(phrase)
+    return found
 
 
 def stop_words() -> StopWords:
