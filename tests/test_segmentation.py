@@ -255,6 +255,13 @@ def test_fifty_thousand_nested_tags(tag: str) -> None:
     assert " ".join(" ".join(lines.texts).split()) == "before deep inside after it"
 
 
+@pytest.mark.parametrize(
+    ("around", "item"), [("ul", "<li>item"), ("div", "<p>item"), ("table", "<tr><td>item"), ("ol", "<li><p>item")]
+)
+def test_many_items_that_never_end_stay_apart(around: str, item: str) -> None:
+    assert html(f"<{around}>{item * 20_000}</{around}>").texts == ["item"] * 20_000
+
+
 def test_a_million_div() -> None:
     lines = html("start " + "<div>" * 1_000_000 + "the text")
     assert lines.texts == ["start", "the text"]

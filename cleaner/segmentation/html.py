@@ -49,6 +49,9 @@ _ROLES = {
 MAX_CELL = 200
 
 VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+# Many a page never closes these, and the parser does it at the next: they do not nest but through other elements.
+CLOSED_BY_THE_NEXT = frozenset("p li dt dd td th tr tbody thead tfoot option optgroup".split())
+_NOT_NESTED = VOID | CLOSED_BY_THE_NEXT
 # HTML5 parsing checks the open elements for each start tag, so the cost of a nest grows with the square of its
 # depth: a million nested <div> would take hours. Browsers stop nesting at 512; tags beyond that carry no evidence.
 MAX_DEPTH = 512
@@ -119,9 +122,11 @@ def flatten(html: str) -> str:
         return html
     depth = deepest = 0
     for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
+        if match[2].lower() in _NOT_NESTED:
+            continue
         if match[1]:
             depth -= depth > 0
-        elif match[2].lower() not in VOID:
+        else:
             depth += 1
             if depth > deepest:
                 deepest = depth
@@ -137,7 +142,7 @@ def _flattened(html: str) -> str:
     at = 0
     for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
         name = match[2].lower()
-        if name in VOID:
+        if name in _NOT_NESTED:
             continue
         drop = False
         if match[1]:
