@@ -52,8 +52,6 @@ PARAMETERS: dict[str, Any] = {
     "max_bins": 63,
     "early_stopping": False,
 }
-# What HTML learns is tied to its sites' mark-up, and the more so the freer the leaves are.
-HTML_L2 = 100.0
 # Text is learnt from three times as many lines, and its trees are not done after as many steps of that size.
 TEXT_RATE = 0.15
 # The share of pages that are learnt from in another rendering as well, and the lines of those that need not be:
@@ -303,9 +301,7 @@ def _fit(
     more: dict[str, Any] = {}
     if len(labels) < FEW_LINES:
         more = {"max_iter": FEW_TREES, "learning_rate": FEW_RATE}
-    elif kind is Kind.HTML:
-        more = {"l2_regularization": HTML_L2}
-    else:
+    elif kind is Kind.TEXT:
         more = {"learning_rate": TEXT_RATE}
     trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
     # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
