@@ -54,26 +54,27 @@ VOID = frozenset("area base br col embed hr img input link meta param source tra
 MAX_DEPTH = 512
 # Below this many tags even the worst nest parses in a fraction of a second, and the count below is not worth its cost.
 MANY_TAGS = 20_000
+# The patterns below, which few pages need, are text: `re` compiles each when it is first used, and keeps it.
 # Possessive, and only looked for before the last ``>``: so each tag is read once, however the page is written.
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)[^>]*+>")
+_TAG = r"<(/?)([a-zA-Z][^\s/>]*+)[^>]*+>"
 _CAN_NEST = 4000
 # Each attribute is compared with those before it: 1,000 take lexbor 3 ms, 100,000 over a minute. A tag of many is
 # looked for where this many characters hold no ``>``: shorter tags cannot hold enough of them to matter.
 MAX_ATTRIBUTES = 256
 _STEP = 1024
-_OPENS = re.compile(r"<[a-zA-Z][^\s/>]*+")
-_MANY = re.compile(
+_OPENS = r"<[a-zA-Z][^\s/>]*+"
+_MANY = (
     r"""(?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|(?!["'])[^\s>]++))?+)"""
     f"{{{MAX_ATTRIBUTES + 1}}}"
 )
 # What looks like a tag may be code or a comment, so nothing that ends one is taken for part of an attribute.
 _IN = r"(?!</|--)"
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = (
     rf"""[\s/]*+{_IN}[^\s/>](?:{_IN}[^\s/>=])*+(?:\s*+=\s*+(?:"(?:{_IN}[^"]){{0,100000}}+"|'(?:{_IN}[^']){{0,100000}}+'"""
     rf"""|(?!["'])(?:{_IN}[^\s>])++))?+"""
 )
-_IFRAME = re.compile(r"</?iframe\b[^>]*>", re.I)
-_SWALLOWS = re.compile(r"</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>", re.I)
+_IFRAME = r"(?i:</?iframe\b[^>]*>)"
+_SWALLOWS = r"(?i:</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>)"
 _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
@@ -92,12 +93,13 @@ def trim(html: str) -> str:
         # The tag begins anywhere in the stretch without an end that this kilobyte is part of.
         start, end = html.rfind(">", done, at) + 1, html.find(">", at)
         at = end if end >= 0 else len(html)
-        opens = _OPENS.search(html, max(done, start), at)
-        if opens is None or _MANY.match(html, opens.end()) is None:
+        opens = re.compile(_OPENS).search(html, max(done, start), at)
+        if opens is None or re.compile(_MANY).match(html, opens.end()) is None:
             continue
         kept = stop = opens.end()
         count = 0
-        while (attribute := _ATTRIBUTE.match(html, stop)) is not None:
+        pattern = re.compile(_ATTRIBUTE)
+        while (attribute := pattern.match(html, stop)) is not None:
             count += 1
             stop = attribute.end()
             if count == MAX_ATTRIBUTES:
@@ -118,7 +120,7 @@ def flatten(html: str) -> str:
     if html.count("<") < MANY_TAGS:
         return html
     depth = deepest = 0
-    for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
+    for match in re.compile(_TAG).finditer(html, 0, html.rfind(">") + 1):
         if match[1]:
             depth -= depth > 0
         elif match[2].lower() not in VOID:
@@ -135,7 +137,7 @@ def _flattened(html: str) -> str:
     dropped: dict[str, int] = {}
     out: list[str] = []
     at = 0
-    for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
+    for match in re.compile(_TAG).finditer(html, 0, html.rfind(">") + 1):
         name = match[2].lower()
         if name in VOID:
             continue
@@ -183,9 +185,9 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
     lines. Raises nothing on bad mark-up.
     """
     lines = _segment(flatten(trim(page.content)), links)
-    if not len(lines) and _SWALLOWS.search(page.content):
+    if not len(lines) and re.search(_SWALLOWS, page.content):
         # <title/> or <textarea> without an end takes the whole page for its text: then the tag goes instead.
-        lines = _segment(flatten(trim(_SWALLOWS.sub(" ", page.content))), links)
+        lines = _segment(flatten(trim(re.sub(_SWALLOWS, " ", page.content))), links)
     return lines
 
 
@@ -194,7 +196,7 @@ def _segment(html: str, links: bool) -> Lines:
     filled = any(frame.child is not None for frame in parser.tags("iframe"))
     if filled and html.count("<iframe") > html.count("</iframe"):
         # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
-        parser = LexborHTMLParser(_IFRAME.sub(" ", html))
+        parser = LexborHTMLParser(re.sub(_IFRAME, " ", html))
     title = _title(parser)
     walk = _Walk(links)
     root = parser.root

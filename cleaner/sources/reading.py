@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
 import sys
 import zlib
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
@@ -139,6 +137,8 @@ def _is_pattern(target: str) -> bool:
 
 
 def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
+    import glob
+
     found = sorted(glob.glob(target, recursive=True), key=os.fsencode)  # noqa: PTH207 - Path.glob knows no absolute pattern
     for name in found:
         path = Path(name)
@@ -215,7 +215,7 @@ def _container(
         yield from items
         return
     for item in items:
-        yield replace(item, name=prefix + item.name)
+        yield item._replace(name=prefix + item.name)
 
 
 def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
@@ -238,7 +238,7 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
             if item.error is None and form != "page":
                 yield from _container(path, item.id, form, f"{prefix}{PurePosixPath(relative).parent}/", options)
             else:
-                yield replace(item, name=prefix + item.name)
+                yield item._replace(name=prefix + item.name)
             continue
         if options.exclude is not None and path.resolve() == options.exclude:
             continue
