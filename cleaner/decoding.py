@@ -160,7 +160,8 @@ def decode(data: bytes, *, charset: str | None = None) -> Decoded:
                 other = _read(data, encoding)
                 if not other.replaced:
                     return other
-        return Decoded(text.replace("\0", "") if "\0" in text else text, "utf-8")
+        # Asked of the bytes: in text of two bytes a character every second byte is 0.
+        return Decoded(text.replace("\0", "") if b"\0" in data else text, "utf-8")
     return _decode_legacy(data, declared or _declared(data, charset, FAR_HEAD_BYTES))
 
 
