@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["Decoded", "decode", "is_binary", "known_encoding"]
 
@@ -73,17 +72,17 @@ _MAGIC: Final = (
 _CONTROLS: Final = bytes({*range(1, 9), *range(14, 27), 28, 29, 30, 31, 127})  # without NUL, ESC and white space
 _ASCII: Final = bytes(range(128))
 _CAN_HOLD_FFFD: Final = ("utf-8", "gb18030", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-_TAG: Final = re.compile(rb"<[^<>]{0,2000}>")
-_SCRIPT: Final = re.compile(rb"<(script|style)\b.{0,65536}?</\1", re.I | re.S)
-_HIRAGANA: Final = re.compile("[\u3041-\u3096]")
-_HIGH: Final = re.compile(rb"[\x80-\xff]")
-_HIGH_RUN: Final = re.compile(rb"[\x80-\x9f\xa1-\xff]{2,}")  # no-break spaces stand in rows in any language
+# For pages that are not UTF-8; `re` compiles these when they are first used, and keeps them.
+_TAG: Final = rb"<[^<>]{0,2000}>"
+_SCRIPT: Final = rb"(?is:<(script|style)\b.{0,65536}?</\1)"
+_HIRAGANA: Final = "[\u3041-\u3096]"
+_HIGH: Final = rb"[\x80-\xff]"
+_HIGH_RUN: Final = rb"[\x80-\x9f\xa1-\xff]{2,}"  # no-break spaces stand in rows in any language
 # Letters of the other Latin code pages where windows-1252 has signs or Icelandic letters, after a letter.
-_NOT_WESTERN: Final = re.compile(rb"[A-Za-z][\x8d-\x8f\x9a\x9d-\x9f\xa3\xa5\xaf\xb3\xb9\xbc\xbe\xbf\xf0\xfd\xfe]")
+_NOT_WESTERN: Final = rb"[A-Za-z][\x8d-\x8f\x9a\x9d-\x9f\xa3\xa5\xaf\xb3\xb9\xbc\xbe\xbf\xf0\xfd\xfe]"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """Text made of bytes.
 
     ``encoding`` is the Python codec that read it, ``replaced`` the number of U+FFFD that stand where bytes could not
@@ -161,7 +160,8 @@ def decode(data: bytes, *, charset: str | None = None) -> Decoded:
                 other = _read(data, encoding)
                 if not other.replaced:
                     return other
-        return Decoded(text.replace("\0", "") if "\0" in text else text, "utf-8")
+        # Asked of the bytes: in text of two bytes a character every second byte is 0.
+        return Decoded(text.replace("\0", "") if b"\0" in data else text, "utf-8")
     return _decode_legacy(data, declared or _declared(data, charset, FAR_HEAD_BYTES))
 
 
@@ -223,7 +223,7 @@ def _wide_encoding(data: bytes) -> str | None:
 def _non_ascii_sample(data: bytes) -> bytes:
     """Up to 8 KB of text, tags taken off where there are some, from the places that have non-ASCII bytes."""
     window = data[:262_144]
-    text = _TAG.sub(b"\n", _SCRIPT.sub(b"\n", window))
+    text = re.sub(_TAG, b"\n", re.sub(_SCRIPT, b"\n", window))
     pieces: list[bytes] = []
     size = 0
     for piece in text.split(b"\n"):  # no encoding in question uses 0x0A inside a character
@@ -235,7 +235,7 @@ def _non_ascii_sample(data: bytes) -> bytes:
         if size > SAMPLE_BYTES:
             break
     if not pieces:  # tags or scripts only, or the non-ASCII bytes stand further down
-        first = next((m.start() for m in _HIGH.finditer(data)), 0)
+        first = next((m.start() for m in re.finditer(_HIGH, data)), 0)
         return data[first : first + SAMPLE_BYTES]
     return b"\n".join(pieces)
 
@@ -243,7 +243,7 @@ def _non_ascii_sample(data: bytes) -> bytes:
 def _looks_western(sample: bytes) -> bool:
     """Whether bytes can be Latin letters: accented ones stand alone among plain ones, others in rows."""
     high = len(sample.translate(None, _ASCII)) - sample.count(b"\xa0")
-    in_runs = sum(len(run) for run in _HIGH_RUN.findall(sample))
+    in_runs = sum(len(run) for run in re.findall(_HIGH_RUN, sample))
     return in_runs <= 0.5 * high
 
 
@@ -258,10 +258,10 @@ def _detect(data: bytes) -> str:
     for encoding in ("cp932", "euc_jp"):
         read = _read(sample, encoding)
         letters = len(read.text) - len(read.text.encode("ascii", "ignore"))
-        if len(_HIRAGANA.findall(read.text)) > 0.15 * letters and _bad_share(read) <= BAD_SHARE:
+        if len(re.findall(_HIRAGANA, read.text)) > 0.15 * letters and _bad_share(read) <= BAD_SHARE:
             return encoding
     western = _looks_western(sample)
-    if western and len(_NOT_WESTERN.findall(sample)) <= 0.05 * len(sample.translate(None, _ASCII)):
+    if western and len(re.findall(_NOT_WESTERN, sample)) <= 0.05 * len(sample.translate(None, _ASCII)):
         return "cp1252"
     from charset_normalizer import from_bytes
 

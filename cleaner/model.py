@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,7 @@ _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.i
 _ROWS = 1024  # rows scored at once, so that their conditions stay in the processor's cache
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Head:
     """The trees and the calibration for one kind of page.
 
@@ -115,8 +115,7 @@ class Head:
         return np.interp(raw, self.knot_in, self.knot_out).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """A head's conditions, set out for scoring many rows.
 
     The distinct conditions stand by feature: ``threshold[start:stop]`` of each of ``tests``. A leaf is gone when one of
@@ -142,22 +141,20 @@ def _plan(head: Head) -> _Plan:
 
     trees = len(head.tree) - 1
     last = int(np.diff(head.leaf).max()) - 1  # the last leaf of a tree is never gone
-    removes = ~head.mask[:, None] >> np.arange(last, dtype=np.uint32) & 1
-    condition, leaf = np.nonzero(removes)
-    place = leaf * trees + np.repeat(np.arange(trees), np.diff(head.tree))[condition]
-    by_place = np.argsort(place, kind="stable")
-    condition, place = condition[by_place], place[by_place]
+    removes = ~head.mask >> np.arange(last, dtype=np.uint32)[:, None] & 1
+    leaf, condition = np.nonzero(removes.astype(bool))
+    place = leaf * trees + np.repeat(np.arange(trees), np.diff(head.tree))[condition]  # rises, as conditions do
     count = np.bincount(place, minlength=last * trees)
     nth = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
     order = np.empty(len(count), dtype=np.int64)
     order[np.argsort(-count, kind="stable")] = np.arange(len(count))
-    by_round = np.lexsort((order[place], nth))
+    by_round = np.argsort(nth * len(count) + order[place])
     rounds = np.split(test_of[condition[by_round]], np.cumsum(np.bincount(nth))[:-1])
     tests = list(zip(features.tolist(), start.tolist(), stop.tolist(), strict=True))
     return _Plan(tests, threshold[fresh][:, None], rounds, order)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """One `Head` for each kind of page it was trained for, and what is known about the training."""
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from cleaner.markdown import as_markdown
 from cleaner.page import CleanedPage, Kind
 
 __all__ = [
@@ -19,11 +17,10 @@ __all__ = [
     "front_matter", "language", "metadata",
 ]  # fmt: skip
 
-_LANG: Final = re.compile(r"<html\b[^>]{0,1000}?\slang\s*=\s*[\"']?\s*([A-Za-z]{2,3})(?![A-Za-z])", re.I)
+_LANG: Final = r"<html\b[^>]{0,1000}?\slang\s*=\s*[\"']?\s*([A-Za-z]{2,3})(?![A-Za-z])"
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What a page says about itself; ``None`` where it says nothing. ``date`` is ISO 8601 (``2024-05-31``)."""
 
     title: str | None = None
@@ -43,6 +40,13 @@ class Metadata:
 def as_text(page: CleanedPage) -> str:
     """The main content as plain text, without a newline at the end."""
     return page.text
+
+
+def as_markdown(page: CleanedPage, *, links: bool = False) -> str:
+    """The main content as Markdown, as `cleaner.markdown` writes it; without a newline at the end."""
+    from cleaner.markdown import as_markdown as written  # patterns that plain text does without
+
+    return written(page, links=links)
 
 
 def front_matter(meta: Metadata) -> str:
@@ -126,7 +130,7 @@ def language(page: CleanedPage) -> str | None:
     """The language that the page's ``<html lang>`` declares (``"en"``), or ``None``: it is read, never guessed."""
     if page.page.kind is Kind.TEXT:
         return None
-    found = _LANG.search(page.page.content[:65_536])
+    found = re.search(_LANG, page.page.content[:65_536], re.I)
     return found[1].lower() if found else None
 
 

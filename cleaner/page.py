@@ -8,9 +8,10 @@ on a page whose HTML is gone it is a non-blank line, or several that belong toge
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +48,7 @@ class Page:
     site: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Elements:
+class Elements(NamedTuple):
     """The block elements of a page, in document order, as parallel arrays.
 
     The lines of element ``e`` are ``first[e]:last[e]``: contiguous, so any sum over an element is a difference of
@@ -71,7 +71,7 @@ class Elements:
     signatures: list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """The lines of one page with the evidence that the features need.
 
@@ -101,8 +101,7 @@ class Lines:
         return len(self.texts)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One judged line: its text, the probability that it is main content, and whether it was kept.
 
     Of lines of a text page that were judged as one, each stands for itself, with the same probability.
@@ -119,7 +118,7 @@ class Line:
     markup: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CleanedPage:
     """A page after the decision.
 
@@ -189,5 +188,5 @@ def _parted(line: Line) -> Iterator[Line]:
     blank = line.blank_before
     for text in line.text.split("\n"):
         if text:
-            yield replace(line, text=text, blank_before=blank)
+            yield line._replace(text=text, blank_before=blank)
         blank = 0 if text else 1

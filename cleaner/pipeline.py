@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ from cleaner.errors import BadInput, PageTooLarge
 from cleaner.model import Model, shipped_model
 from cleaner.page import CleanedPage, Floats, Kind, Line, Lines, Page
 from cleaner.segmentation import detect_kind, segment
-from cleaner.sites import SiteCounts, adjusted, page_site
 from cleaner.tokens import Hashes
+
+if TYPE_CHECKING:
+    from cleaner.sites import SiteCounts
 
 __all__ = ["Cleaner", "clean", "explain", "make_page", "predict"]
 
@@ -90,7 +92,7 @@ class Cleaner:
         self.favor: Favor = favor
         self.max_chars = max_chars
         self.links = links
-        self.sites = sites if sites is None or isinstance(sites, SiteCounts) else SiteCounts.load(sites)
+        self.sites = None if sites is None else _counts(sites)
 
     def clean(self, source: Source, *, url: str | None = None, kind: KindName = "auto") -> CleanedPage:
         """Clean one page. An empty page gives empty text and confidence 0, never an error.
@@ -141,12 +143,24 @@ class Cleaner:
         cleaned = []
         judged = predict(self.model, segmented)
         for page, lines, (probabilities, words, hashes) in zip(pages, segmented, judged, strict=True):
-            site = None if self.sites is None else page_site(page)
-            if self.sites is not None and site is not None:
-                probabilities = adjusted(probabilities, lines.texts, page.kind, self.sites, site)
+            if self.sites is not None:
+                probabilities = _by_site(self.sites, page, lines, probabilities)
             kept, confidence = decide(probabilities, words, self.favor, hashes)
             cleaned.append(CleanedPage(page, confidence, lines, probabilities, kept))
         return cleaned
+
+
+def _counts(sites: SiteCounts | Path | str) -> SiteCounts:
+    from cleaner.sites import SiteCounts
+
+    return sites if isinstance(sites, SiteCounts) else SiteCounts.load(sites)
+
+
+def _by_site(sites: SiteCounts, page: Page, lines: Lines, probabilities: Floats) -> Floats:
+    from cleaner.sites import adjusted, page_site
+
+    site = page_site(page)
+    return probabilities if site is None else adjusted(probabilities, lines.texts, page.kind, sites, site)
 
 
 @cache

@@ -11,10 +11,10 @@ is a difference of two prefixes, shifted back by the inverse of an odd base.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -116,14 +116,14 @@ def _slices(prefix: Hashes, start: Ints, stop: Ints, base: int) -> Hashes:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """The words of a batch of lines, and character counts of each line.
 
     ``first[i]:first[i + 1]`` are the words of line ``i``. ``hashes`` are of the lower-case word; ``initial`` is the
     class of each word's first character, ``all_upper`` tells words with an upper-case and no lower-case letter,
     ``digits`` words that hold a digit. ``counts`` has a row a line and a column a character class; ``chars`` is the
     length of each line; ``head`` and ``tail`` are the classes of a line's first and last characters that are not space.
+    ``prefix`` and ``template`` are prefix hashes over all words, in the second all words with a digit being one.
     """
 
     first: Ints
@@ -136,8 +136,8 @@ class Tokens:
     chars: Ints
     head: Codes
     tail: Codes
-    _prefix: Hashes
-    _template: Hashes
+    prefix: Hashes
+    template: Hashes
 
     @property
     def words(self) -> Ints:
@@ -150,11 +150,11 @@ class Tokens:
         if n <= 0:
             return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
         start = np.arange(n)
-        return _slices(self._template if template else self._prefix, start, start + k, _TOKEN_BASE), start
+        return _slices(self.template if template else self.prefix, start, start + k, _TOKEN_BASE), start
 
     def runs(self, start: Ints, k: int) -> Hashes:
         """The hash of the ``k`` words from each of the words ``start``, as `ngrams` gives it."""
-        return _slices(self._prefix, start, start + k, _TOKEN_BASE)
+        return _slices(self.prefix, start, start + k, _TOKEN_BASE)
 
     def line_hashes(self, *, head: int | None = None, tail: int | None = None, template: bool = False) -> Hashes:
         """A hash of each line's words, or only of its first ``head`` or last ``tail`` words.
@@ -166,7 +166,7 @@ class Tokens:
             stop = np.minimum(stop, start + head)
         if tail is not None:
             start = np.maximum(start, stop - tail)
-        return _slices(self._template if template else self._prefix, start, stop, _TOKEN_BASE)
+        return _slices(self.template if template else self.prefix, start, stop, _TOKEN_BASE)
 
 
 def _classify(points: npt.NDArray[np.uint32]) -> Codes:
@@ -265,8 +265,8 @@ def tokenize(texts: Sequence[str]) -> Tokens:
         chars=chars,
         head=head,
         tail=tail,
-        _prefix=_prefix(hashes, _TOKEN_BASE),
-        _template=_prefix(np.where(digits, _NUMBER, hashes), _TOKEN_BASE),
+        prefix=_prefix(hashes, _TOKEN_BASE),
+        template=_prefix(np.where(digits, _NUMBER, hashes), _TOKEN_BASE),
     )
 
 

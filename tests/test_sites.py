@@ -129,10 +129,9 @@ def test_new_titles_among_the_labels_of_a_frame_lose() -> None:
         titles = [f"{text} {WORDS[n]}" for text in ("Old boat", "New boat", "No boat")]
         return [x for pair in zip(FRAME, titles, strict=False) for x in pair]
 
-    counts = counted([[*story(n), *shelf(n)] for n in range(8)])
-    lines = [*story(3), *shelf(3)]
-    after = moved(lines, [0.6] * len(lines), counts)
-    assert max(after[4:]) < 0.55 < after[0]
+    pages = [[*story(n), *story(n + 8), *shelf(n)] for n in range(8)]
+    after = moved(pages[3], [0.6] * len(pages[3]), counted(pages))
+    assert max(after[6:]) < 0.55 < after[0]
 
 
 def test_nothing_moves_without_other_pages() -> None:

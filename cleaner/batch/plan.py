@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
-from cleaner.batch.sinks import FolderSink, RowsSink, Sink, StreamSink, row_format
 from cleaner.batch.work import Settings, to_record, to_text
 from cleaner.errors import BadOutput, BadUsage
 from cleaner.page import CleanedPage
 from cleaner.sources import Item, SourceOptions, is_whole_source
 
+if TYPE_CHECKING:
+    from cleaner.batch.sinks import Sink
+
 __all__ = ["Format", "Plan", "make_plan", "render", "write_file"]
 
 Format = Literal["text", "markdown", "json", "jsonl", "parquet"]
 _PLACE = "--keep-dropped needs a place to write to: name a folder with -o, or use --format json"
+_SHARDS = "--shard-size is for rows: name a file with -o that ends in .jsonl or .parquet"
 _ENDINGS: dict[Format, str] = {"text": ".txt", "markdown": ".md", "json": ".json"}
 _FORMATS: dict[str, Format] = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".json": "json"}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Where results go and how they are written.
 
     ``sink`` is set for a batch. Without one, the few pages asked for go one by one to ``file``, or, without that, to
@@ -48,9 +49,9 @@ def make_plan(
 ) -> Plan:
     """Decides where results go. Raises ``BadUsage`` for options that do not go together."""
     pages = all(is_whole_source(target, options) for target in targets)
-    if shard_size is not None and (output is None or row_format(output) is None):
-        raise BadUsage("--shard-size is for rows: name a file with -o that ends in .jsonl or .parquet")
     if output is None:
+        if shard_size is not None:
+            raise BadUsage(_SHARDS)
         if format == "parquet":
             raise BadUsage("Parquet is not written to standard output; name a file with -o")
         if keep_dropped and format not in ("json", "jsonl"):
@@ -58,10 +59,16 @@ def make_plan(
         if pages:
             return Plan(format or "text")
         if format == "jsonl" and stdout is not None:
+            from cleaner.batch.sinks import StreamSink
+
             return Plan("jsonl", StreamSink(stdout))
         raise BadUsage("the input holds many pages; name a folder or a .jsonl file with -o, or use --format jsonl")
+    from cleaner.batch.sinks import FolderSink, RowsSink, row_format
+
     path = Path(output)
     ending = row_format(path)
+    if shard_size is not None and ending is None:
+        raise BadUsage(_SHARDS)
     if ending is not None and not path.is_dir():
         if format == "parquet" and ending != ".parquet":
             raise BadUsage(f"{output} does not end in .parquet")

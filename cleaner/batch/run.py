@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,7 +95,7 @@ def run_batch(
         return summary
     try:
         with _counted(sites, journal, sink) as counts:
-            _clean(items, replace(settings, sites=counts), sink, journal, summary, jobs, time_limit, strict, on_result)
+            _clean(items, settings._replace(sites=counts), sink, journal, summary, jobs, time_limit, strict, on_result)
     finally:
         sink.close()
     return summary

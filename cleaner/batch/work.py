@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from cleaner.decoding import decode
 from cleaner.errors import BadInput, CleanerError
@@ -16,8 +15,10 @@ from cleaner.output import as_markdown, as_record, as_text, dropped_lines, front
 from cleaner.page import CleanedPage, Kind, Page
 from cleaner.pipeline import Cleaner
 from cleaner.segmentation import detect_kind, segment
-from cleaner.sites import SiteCounts, page_keys, page_site
 from cleaner.sources import MAX_BYTES, Item
+
+if TYPE_CHECKING:
+    from cleaner.sites import SiteCounts
 
 __all__ = [
     "Body", "Job", "Result", "Settings", "clean_chunk", "clean_item", "count_chunk", "failure", "make_cleaner",
@@ -30,8 +31,7 @@ HELD_CHARS: Final = 4_000_000  # pages held at once: enough for prediction to be
 _TAG: Final = re.compile(r"<[a-zA-Z!?/]")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What decides the bytes of a result. Equal settings and an equal model give equal bytes.
 
     ``body`` is how a page's text is written, ``rows`` whether a result is a JSON object or the text alone; ``sites``
@@ -51,11 +51,10 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """The settings by name, for the record of a run; where the counts lie is not one of them."""
-        return {name: value for name, value in asdict(self).items() if name != "sites"}
+        return {name: value for name, value in self._asdict().items() if name != "sites"}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What came of one item.
 
     ``payload`` is what is to be written: a JSON line, or the text of a file. A failure has ``error``, and a JSON
@@ -77,6 +76,8 @@ def make_cleaner(settings: Settings, sites: SiteCounts | None = None) -> Cleaner
     Raises ``BadModel``, or ``BadInput`` for counts that are none.
     """
     if settings.sites is not None:
+        from cleaner.sites import SiteCounts
+
         sites = SiteCounts.attach(settings.sites)
     return Cleaner(settings.model, settings.favor, max_chars=settings.max_bytes, links=settings.links, sites=sites)
 
@@ -152,6 +153,8 @@ def clean_chunk(cleaner: Cleaner, items: Sequence[Item], settings: Settings) -> 
 
 def count_chunk(items: Sequence[Item], settings: Settings) -> list[Result]:
     """What some items add to the counts of their sites: the payload is their `page_keys`, none without a site."""
+    from cleaner.sites import page_keys, page_site
+
     results: list[Result] = []
     for item in items:
         try:

@@ -12,9 +12,8 @@ Eickhoff 2018, "Web2Text"; [R20] Raffel et al. 2020, C4's line rules; [own] made
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +32,7 @@ HTML = (Kind.HTML,)
 TEXT = (Kind.TEXT,)
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(NamedTuple):
     """One column of the matrix: ``compute`` takes a batch and gives one number a line, shape (n,)."""
 
     name: str
@@ -368,7 +366,7 @@ _NOT_FOR_HTML = frozenset(
 def _chosen(feature: Feature) -> Feature:
     if feature.name not in _NOT_FOR_HTML:
         return feature
-    return replace(feature, kinds=tuple(kind for kind in feature.kinds if kind is not Kind.HTML))
+    return feature._replace(kinds=tuple(kind for kind in feature.kinds if kind is not Kind.HTML))
 
 
 FEATURES: dict[str, Feature] = {

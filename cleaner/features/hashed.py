@@ -8,8 +8,7 @@ element, element around it, first word, …), so one table of weights serves eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +38,7 @@ OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HashedWeights:
+class HashedWeights(NamedTuple):
     """The weight of each bucket for both models; an empty array knows nothing.
 
     The number of buckets is a power of two: `BUCKETS`, or for the wording of text `TEXT_BUCKETS`.

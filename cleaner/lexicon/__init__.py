@@ -6,9 +6,9 @@ a page need not say which language it is in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,7 @@ FOLDER = Path(__file__).parent
 TABLES = FOLDER / "tables.npy"  # several arrays, one after the other
 
 
-@dataclass(frozen=True, slots=True)
-class StopWords:
+class StopWords(NamedTuple):
     """Sorted word hashes, and for each the languages it belongs to: bit ``i`` is ``languages()[i]``.
 
     Words of the same languages share an entry of ``groups``; ``group`` tells which it is for each word, and ``slots``
@@ -72,8 +71,7 @@ def _slots(keys: Hashes) -> npt.NDArray[np.int32]:
     return slots
 
 
-@dataclass(frozen=True, slots=True)
-class Cues:
+class Cues(NamedTuple):
     """For each phrase length in words: sorted phrase hashes and the classes of each phrase, bit ``i`` = ``CUES[i]``.
 
     ``starts`` tells by the first 16 bits of a word's hash, once `spread`, whether a phrase may begin with it.

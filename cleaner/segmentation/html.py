@@ -34,12 +34,13 @@ TRANSPARENT = frozenset(("p", "div", "section", "span", "center", "form"))
 KEEPS_TAG = frozenset(("li", "oli", "blockquote", "dd", "dt", "td", "th", "figcaption", "pre", *HEADINGS))
 COUNTED = frozenset(("pre", "ul", "ol", "menu", "noscript", "tr"))  # what follows depends on being inside one
 # What the walk does with a node, by its name. Elements of all other names are blocks as well.
-BLOCK, PHRASE, IMAGE, BREAK, SKIP = range(5)
+TEXT, BLOCK, PHRASE, IMAGE, BREAK, SKIP = range(6)
 _BLOCKS = "div p ul ol li td tr tbody table section article header footer nav aside main form button figure".split()
 _ROLES = {
     **dict.fromkeys((*_BLOCKS, *KEEPS_TAG), BLOCK),
     **dict.fromkeys(INLINE, PHRASE),
     **dict.fromkeys(SKIPPED, SKIP),
+    "-text": TEXT,
     "img": IMAGE,
     "br": BREAK,
     "hr": BREAK,
@@ -57,27 +58,28 @@ _NOT_NESTED = VOID | CLOSED_BY_THE_NEXT
 MAX_DEPTH = 512
 # Below this many tags even the worst nest parses in a fraction of a second, and the count below is not worth its cost.
 MANY_TAGS = 20_000
+# The patterns below, which few pages need, are text: `re` compiles each when it is first used, and keeps it.
 # Possessive, and only looked for before the last ``>``: so each tag is read once, however the page is written.
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)[^>]*+>")
+_TAG = r"<(/?)([a-zA-Z][^\s/>]*+)[^>]*+>"
 _CAN_NEST = 4000
 # Each attribute is compared with those before it: 1,000 take lexbor 3 ms, 100,000 over a minute. A tag of many is
 # looked for where this many characters hold no ``>``: shorter tags cannot hold enough of them to matter.
 MAX_ATTRIBUTES = 256
 _STEP = 1024
-_OPENS = re.compile(r"<[a-zA-Z][^\s/>]*+")
-_MANY = re.compile(
+_OPENS = r"<[a-zA-Z][^\s/>]*+"
+_MANY = (
     r"""(?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|(?!["'])[^\s>]++))?+)"""
     f"{{{MAX_ATTRIBUTES + 1}}}"
 )
 # What looks like a tag may be code or a comment, so nothing that ends one is taken for part of an attribute.
 _IN = r"(?!</|--)"
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = (
     rf"""[\s/]*+{_IN}[^\s/>](?:{_IN}[^\s/>=])*+(?:\s*+=\s*+(?:"(?:{_IN}[^"]){{0,100000}}+"|'(?:{_IN}[^']){{0,100000}}+'"""
     rf"""|(?!["'])(?:{_IN}[^\s>])++))?+"""
 )
-_IFRAME = re.compile(r"</?iframe\b[^>]*>", re.I)
-_SWALLOWS = re.compile(r"</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>", re.I)
-_NO_DIGITS = str.maketrans("", "", "0123456789")
+_IFRAME = r"(?i:</?iframe\b[^>]*>)"
+_SWALLOWS = r"(?i:</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>)"
+_DIGITS = b"0123456789"
 
 
 def trim(html: str) -> str:
@@ -95,12 +97,13 @@ def trim(html: str) -> str:
         # The tag begins anywhere in the stretch without an end that this kilobyte is part of.
         start, end = html.rfind(">", done, at) + 1, html.find(">", at)
         at = end if end >= 0 else len(html)
-        opens = _OPENS.search(html, max(done, start), at)
-        if opens is None or _MANY.match(html, opens.end()) is None:
+        opens = re.compile(_OPENS).search(html, max(done, start), at)
+        if opens is None or re.compile(_MANY).match(html, opens.end()) is None:
             continue
         kept = stop = opens.end()
         count = 0
-        while (attribute := _ATTRIBUTE.match(html, stop)) is not None:
+        pattern = re.compile(_ATTRIBUTE)
+        while (attribute := pattern.match(html, stop)) is not None:
             count += 1
             stop = attribute.end()
             if count == MAX_ATTRIBUTES:
@@ -121,7 +124,7 @@ def flatten(html: str) -> str:
     if html.count("<") < MANY_TAGS:
         return html
     depth = deepest = 0
-    for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
+    for match in re.compile(_TAG).finditer(html, 0, html.rfind(">") + 1):
         if match[2].lower() in _NOT_NESTED:
             continue
         if match[1]:
@@ -140,7 +143,7 @@ def _flattened(html: str) -> str:
     dropped: dict[str, int] = {}
     out: list[str] = []
     at = 0
-    for match in _TAG.finditer(html, 0, html.rfind(">") + 1):
+    for match in re.compile(_TAG).finditer(html, 0, html.rfind(">") + 1):
         name = match[2].lower()
         if name in _NOT_NESTED:
             continue
@@ -188,9 +191,9 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
     lines. Raises nothing on bad mark-up.
     """
     lines = _segment(flatten(trim(page.content)), links)
-    if not len(lines) and _SWALLOWS.search(page.content):
+    if not len(lines) and re.search(_SWALLOWS, page.content):
         # <title/> or <textarea> without an end takes the whole page for its text: then the tag goes instead.
-        lines = _segment(flatten(trim(_SWALLOWS.sub(" ", page.content))), links)
+        lines = _segment(flatten(trim(re.sub(_SWALLOWS, " ", page.content))), links)
     return lines
 
 
@@ -199,7 +202,7 @@ def _segment(html: str, links: bool) -> Lines:
     filled = any(frame.child is not None for frame in parser.tags("iframe"))
     if filled and html.count("<iframe") > html.count("</iframe"):
         # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
-        parser = LexborHTMLParser(_IFRAME.sub(" ", html))
+        parser = LexborHTMLParser(re.sub(_IFRAME, " ", html))
     title = _title(parser)
     walk = _Walk(links)
     root = parser.root
@@ -236,7 +239,7 @@ class _Walk:
         self.hidden: list[tuple[int, int]] = []
         self.signatures = {("html", ""): 0}
         self.paths = {(0, 0): 0}
-        self.kinds = {("html", ""): 0}
+        self.kinds = {("html", b""): 0}
         self.known: dict[tuple[str, str, str], tuple[int, int]] = {}
 
     def classify(self, tag: str, classes: str, extra: str) -> tuple[int, int]:
@@ -245,7 +248,7 @@ class _Walk:
         found = self.known.get(key)
         if found is None:
             signature = self.signatures.setdefault((tag, classes + extra), len(self.signatures))
-            kind = self.kinds.setdefault((tag, classes.translate(_NO_DIGITS)), len(self.kinds))
+            kind = self.kinds.setdefault((tag, classes.encode().translate(None, _DIGITS)), len(self.kinds))
             found = self.known[key] = signature, kind
         return found
 
@@ -253,7 +256,10 @@ class _Walk:
         texts, tags, level = self.texts, self.tags, self.level
         e_parent, e_signature, e_path = self.e_parent, self.e_signature, self.e_path
         e_first, e_last, e_depth = self.e_first, self.e_last, self.e_depth
-        paths, known, classify, links, roles = self.paths, self.known, self.classify, self.links, _ROLES
+        link_chars_of, link_count_of, bold_chars_of = self.link_chars, self.link_count, self.bold_chars
+        paths, known, classify, links = self.paths, self.known, self.classify, self.links
+        # A tag's number costs a quarter of its name; which number a name has may change with the document.
+        named: dict[int, tuple[str, int]] = {}
 
         pieces: list[str] = []
         marked: list[str] = []
@@ -278,13 +284,14 @@ class _Walk:
             raw = pieces[0] if len(pieces) == 1 else "".join(pieces)
             pieces.clear()
             text = raw.strip("\n").rstrip() if in_pre else " ".join(raw.split())
-            if text and not text.isspace():
+            if text:
+                size = len(text)
                 texts.append(text)
                 tags.append(tag_of)
                 level.append(HEADINGS.get(tag_of, 0) or list_depth)
-                self.link_chars.append(min(link_chars, len(text)))
-                self.link_count.append(link_count)
-                self.bold_chars.append(min(bold_chars, len(text)))
+                link_chars_of.append(link_chars if link_chars < size else size)
+                link_count_of.append(link_count)
+                bold_chars_of.append(bold_chars if bold_chars < size else size)
                 self.element.append(current)
                 self.inline.append(line_inline)
                 self.noscript.append(1 if in_noscript else 0)
@@ -298,13 +305,18 @@ class _Walk:
             line_inline = -1
 
         # The stack holds, for every open node, what to restore when it is left; of an inline element no line's tag.
-        stack: list[tuple[Any, str, str | None, int, Any]] = []
+        stack: list[tuple[Any, str, str | None, int, Any, int]] = []
         node = root
         while True:
-            tag = node.tag
-            if tag == "-text":
-                text = node.text_content
-                if text and (pieces or in_pre or not text.isspace()):  # not the blanks between two blocks
+            tag_id = node.tag_id
+            try:
+                tag, role = named[tag_id]
+            except KeyError:
+                tag, role = named[tag_id] = _named(node)
+            if role == TEXT:
+                # Not the blanks between two blocks, which are half of all text nodes.
+                text = node.text_content if pieces or in_pre or not node.is_empty_text_node else ""
+                if text and (pieces or in_pre or not text.isspace()):
                     if in_pre and not in_link and "\n\n" in text:
                         parts = text.split("\n\n")
                         for part in parts[:-1]:
@@ -325,9 +337,6 @@ class _Walk:
                         if line_inline < 0:
                             line_inline = inline
             else:
-                role = roles.get(tag)
-                if role is None:
-                    role = BLOCK if tag and tag[0].isalpha() else SKIP  # another element; a comment, a doctype
                 if role == BLOCK:
                     if pieces or marked:
                         flush()
@@ -339,7 +348,10 @@ class _Walk:
                     if attributes:
                         classes = attributes.get("class") or ""
                         if len(attributes) > 1 or not classes:
-                            extra = _extra(attributes)
+                            known_as = attributes.get("id")
+                            does = attributes.get("role") or attributes.get("itemprop")
+                            if known_as or does:
+                                extra = _extra(known_as, does)
                             hides = not hidden and _hides(attributes)
                     signature, kind = known.get((tag, classes, extra)) or classify(tag, classes, extra)
                     own_path = paths.get((path, kind))
@@ -357,7 +369,7 @@ class _Walk:
                         controls += 1
                     child = node.child
                     if child is not None:
-                        stack.append((node, tag, tag_of, inline, (images, controls)))
+                        stack.append((node, tag, tag_of, inline, images, controls))
                         if hides:
                             hidden = number
                         current, path, inline = number, own_path, -1
@@ -383,11 +395,13 @@ class _Walk:
                 elif role == PHRASE:
                     child = node.child
                     if child is not None:
-                        stack.append((node, tag, None, inline, href))
+                        stack.append((node, tag, None, inline, href, 0))
                         attributes = node.attributes
                         if attributes:
                             classes = attributes.get("class") or ""
-                            extra = _extra(attributes)
+                            known_as = attributes.get("id")
+                            does = attributes.get("role") or attributes.get("itemprop")
+                            extra = _extra(known_as, does) if known_as or does else ""
                             inline = (known.get((tag, classes, extra)) or classify(tag, classes, extra))[0]
                         if tag == "a":
                             in_link += 1
@@ -415,7 +429,7 @@ class _Walk:
             # nothing below: go on to the right, or up until something is to the right
             following = node.next
             while following is None and stack:
-                node, tag, outer, inline, kept = stack.pop()
+                node, tag, outer, inline, kept, kept_controls = stack.pop()
                 if outer is None:
                     if tag == "a":
                         in_link -= 1
@@ -430,9 +444,9 @@ class _Walk:
                     else:
                         link_count = 0
                     lines = e_last[current] = len(texts)
-                    if kept != (images, controls):
-                        self.images[current] = images - kept[0]
-                        self.controls[current] = controls - kept[1]
+                    if images != kept or controls != kept_controls:
+                        self.images[current] = images - kept
+                        self.controls[current] = controls - kept_controls
                     if current == hidden:
                         self.hidden.append((current, len(e_parent)))
                         hidden = 0
@@ -520,6 +534,13 @@ class _Walk:
         )
 
 
+def _named(node: Any) -> tuple[str, int]:
+    """A node's name, and what the walk does with it."""
+    name = node.tag or ""
+    # Any other element is a block; comments and doctypes have names that begin with a hyphen.
+    return name, _ROLES.get(name, BLOCK if name[:1].isalpha() else SKIP)
+
+
 def _ints(values: list[int]) -> Ints:
     return np.fromiter(values, dtype=np.int32, count=len(values))
 
@@ -530,9 +551,8 @@ def _sparse(values: dict[int, int], size: int) -> Ints:
     return out
 
 
-def _extra(attributes: dict[str, Any]) -> str:
+def _extra(name: str | None, role: str | None) -> str:
     """What an element says about itself beside its classes, each word after a blank."""
-    name, role = attributes.get("id"), attributes.get("role") or attributes.get("itemprop")
     if role:
         return f" {name} {role}" if name else f" {role}"
     return f" {name}" if name else ""

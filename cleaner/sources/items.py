@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import re
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, Literal, cast
+from typing import IO, Any, Final, Literal, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 from cleaner.errors import BadInput, PageTooLarge
@@ -24,14 +23,13 @@ __all__ = [
 # The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
 MAX_BYTES: Final = 32_000_000
 
-_HOST: Final = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+", re.I)
+_HOST: Final = r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+"
 
 KindHint = Literal["auto", "html", "text"]
 SourceFormat = Literal["auto", "page", "jsonl", "parquet", "warc", "wet", "zip", "urls"]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
+class SourceOptions(NamedTuple):
     """How to read sources.
 
     ``format`` overrides the file extension. ``text_field`` and ``url_field`` name the columns of JSONL and Parquet.
@@ -105,7 +103,9 @@ def describe(error: BaseException) -> str:
         return "permission denied"
     if isinstance(error, EOFError):
         return "truncated: the compressed data ends too early"
-    if isinstance(error, gzip.BadGzipFile | zlib.error):
+    from gzip import BadGzipFile
+
+    if isinstance(error, BadGzipFile | zlib.error):
         return f"not valid gzip data ({error})"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
@@ -120,6 +120,8 @@ def open_binary(path: Path) -> Iterator[IO[bytes]]:
     """
     try:
         if path.suffix.lower() == ".gz":
+            import gzip
+
             with gzip.open(path, "rb") as unzipped:
                 yield cast(IO[bytes], unzipped)
         elif path.suffix.lower() == ".zst":
@@ -239,7 +241,7 @@ def path_site(root: str, relative: str) -> str:
     'scraped'
     """
     folders = [root, *PurePosixPath(relative).parts[:-1]]
-    named = next((name for name in folders if _HOST.fullmatch(name)), folders[min(1, len(folders) - 1)])
+    named = next((name for name in folders if re.fullmatch(_HOST, name, re.I)), folders[min(1, len(folders) - 1)])
     return printable(named.lower().removeprefix("www."))
 
 

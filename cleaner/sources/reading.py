@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
 import sys
@@ -139,6 +138,8 @@ def _is_pattern(target: str) -> bool:
 
 
 def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
+    import glob
+
     found = sorted(glob.glob(target, recursive=True), key=os.fsencode)  # noqa: PTH207 - Path.glob knows no absolute pattern
     for name in found:
         path = Path(name)
