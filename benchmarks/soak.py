@@ -246,8 +246,8 @@ def kill(runs: int, pages: int, jobs: int, seed: int, model: str | None) -> None
                 if killed and rng.random() < 0.6:
                     delay = 600.0
                 start = time.perf_counter()
-                alive = wait_or_kill([*args, *again], delay)
-                if alive:
+                done = wait_or_kill([*args, *again], delay)
+                if done is None:
                     killed += 1
                     by_phase[phase(cut, form, name)] += 1
                 elif killed == 0:
@@ -259,7 +259,8 @@ def kill(runs: int, pages: int, jobs: int, seed: int, model: str | None) -> None
             if (found := tree(cut)) != whole[form]:
                 keys = sorted(found.keys() | whole[form].keys())
                 differ = [key for key in keys if found.get(key) != whole[form].get(key)]
-                fail(f"run {run} ({form}), killed {killed} times: {len(differ)} files differ, such as {differ[:3]}")
+                said = done.stderr.decode(errors="replace")[-300:]
+                fail(f"run {run} ({form}), killed {killed} times: {len(differ)} files differ: {differ[:3]}; {said}")
             shutil.rmtree(cut)
             if sys.stderr.isatty() or run % 20 == 19:
                 click.echo(f"{run + 1} runs, {kills} kills", err=True)
@@ -267,16 +268,16 @@ def kill(runs: int, pages: int, jobs: int, seed: int, model: str | None) -> None
         click.echo(f"{runs} runs of {pages} pages, {kills} kills ({where}): {runs} x the same bytes")
 
 
-def wait_or_kill(args: list[str], delay: float) -> bool:
-    """Whether a run was still alive after ``delay`` seconds; then it was killed, without its workers."""
-    process = subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def wait_or_kill(args: list[str], delay: float) -> subprocess.CompletedProcess[bytes] | None:
+    """What a run said that ended within ``delay`` seconds; else it is killed, without its workers: None."""
+    process = subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        process.wait(delay)
-        return False
+        _, said = process.communicate(timeout=delay)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        return True
+        return None
+    return subprocess.CompletedProcess(args, process.returncode, b"", said)
 
 
 def phase(cut: Path, form: str, name: str) -> str:
