@@ -162,7 +162,7 @@ def report(judged: Sequence[Judged], present: tuple[float, ...]) -> None:
     learnt = [learn([page for page in judged if fold[page.site] != number]) for number in range(min(FOLDS, len(sites)))]
     rows: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for page in judged:
-        pair = (page.f1(np.zeros(len(WEIGHTS[Kind.TEXT]))), page.f1(learnt[fold[page.site]]))
+        pair = (page.f1(np.zeros(3)), page.f1(learnt[fold[page.site]]))
         size = "1 other page" if page.others == 1 else "2 or 3 others" if page.others < 4 else "4 or more others"
         rows["all"].append(pair)
         rows[size].append(pair)
@@ -194,7 +194,7 @@ def learn(judged: Sequence[Judged]) -> Array:
         value = float((w * (np.logaddexp(0, z) - share * z)).sum() + 5e-4 * (b @ b))
         return value, x.T @ (w * (1 / (1 + np.exp(-z)) - share)) + 1e-3 * b
 
-    found: Array = minimize(loss, np.zeros(len(WEIGHTS[Kind.TEXT])), jac=True, method="BFGS").x
+    found: Array = minimize(loss, np.zeros(3), jac=True, method="BFGS").x
     return found
 
 

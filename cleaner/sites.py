@@ -33,11 +33,10 @@ __all__ = ["SiteCounter", "SiteCounts", "adjusted", "evidence", "page_keys", "pa
 Counts = Ints | npt.NDArray[np.float64]
 
 # The weights of `evidence`, in log-odds; `python benchmarks/sites.py fit` made them, from pages that may train.
-WEIGHTS: Final[dict[Kind, tuple[float, float, float, float]]] = {
-    Kind.HTML: (0.78, -1.22, -0.35, 0.0),
-    Kind.TEXT: (0.13, -1.21, -0.24, -0.68),
+WEIGHTS: Final[dict[Kind, tuple[float, float, float]]] = {
+    Kind.HTML: (0.78, -1.22, -0.35),
+    Kind.TEXT: (0.53, -1.35, -0.63),
 }
-NEAR: Final = 3  # lines above and below
 TWIN: Final = 4.0  # evidence fades when less than a quarter of what looks like content is the page's own
 _TEMPLATE: Final = 0x9E6C63D0876A9A47
 _PAGE: Final = 0xC2B2AE3D27D4EB4F
@@ -335,29 +334,18 @@ def _checked(table: Hashes) -> Hashes:
 
 
 def evidence(probabilities: Floats, words: Ints, total: int, line: Counts, template: Counts) -> npt.NDArray[np.float64]:
-    """What the counts tell of each line, shape (lines, 4): all 0 where no other page has it or a line near it.
+    """What the counts tell of each line, shape (lines, 3): all 0 for a line that no other page has.
 
     The columns are the share of the other pages that carry the line; the same, longer lines weighing more (long ones
-    do not recur by chance); the squared share of those that carry only its template; and the mean share of the lines
-    around it, since a frame's new titles stand among its old labels. Where nearly all that looks like content
-    recurs, the page has a twin, and its lines say little: all of it fades.
+    do not recur by chance); and the squared share of those that carry only its template. Where nearly all that looks
+    like content recurs, the page has a twin, and its lines say little: all of it fades.
     """
     share = line / total
     only_template = (np.maximum(template - line, 0) / total) ** 2
     length = np.log1p(words)
     mass = words * probabilities.astype(np.float64)
     own = 1 - float((mass * share).sum()) / max(float(mass.sum()), 1e-9)
-    return min(1.0, TWIN * own) * np.stack([share, share * length, only_template * length, _around(share)], axis=1)
-
-
-def _around(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The mean of each line's neighbours, at most ``NEAR`` away, the line itself left out."""
-    n = len(values)
-    total = np.append(0.0, np.cumsum(values))
-    row = np.arange(n)
-    low, high = np.maximum(row - NEAR, 0), np.minimum(row + NEAR + 1, n)
-    out: npt.NDArray[np.float64] = (total[high] - total[low] - values) / np.maximum(high - low - 1, 1)
-    return out
+    return min(1.0, TWIN * own) * np.stack([share, share * length, only_template * length], axis=1)
 
 
 def adjusted(probabilities: Floats, texts: list[str], kind: Kind, counts: SiteCounts, site: str) -> Floats:

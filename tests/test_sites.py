@@ -17,7 +17,7 @@ from cleaner import Cleaner, Page
 from cleaner.batch import RowsSink, Settings, count_sites, run_batch
 from cleaner.errors import BadInput, BadOutput
 from cleaner.model import Model
-from cleaner.page import Floats, Kind
+from cleaner.page import Kind
 from cleaner.sites import SiteCounter, SiteCounts, adjusted, page_keys, site_of
 from cleaner.sources import Item, SourceOptions, open_source
 from cleaner.tokens import tokenize
@@ -106,32 +106,14 @@ def moved(lines: list[str], p: list[float], counts: SiteCounts, kind: Kind = Kin
     return [float(x) for x in adjusted(np.array(p, dtype=np.float32), lines, kind, counts, "example.org")]
 
 
-def odds(p: Floats) -> Floats:
-    return np.log(p / (1 - p))
-
-
 @pytest.mark.parametrize("kind", list(Kind))
-def test_what_recurs_loses_and_what_does_not_stays(kind: Kind) -> None:
+def test_what_recurs_loses_and_what_does_not_stays_to_the_bit(kind: Kind) -> None:
     counts = counted([page(n) for n in range(10)])
-    own = [f"Only here, and far from all that recurs, stands sentence {number}." for number in range(9)]
-    lines = [*page(3)[:3], *own, *page(3)[3:]]
-    p = [0.7, 0.7, 0.9, *[0.8] * 9, 0.8, 0.9, 0.7, 0.5]
+    lines, p = page(3), [0.7, 0.7, 0.9, 0.8, 0.9, 0.7, 0.5]
     after = moved(lines, p, counts, kind)
     assert after[0] < 0.5 and after[1] < 0.3
-    assert after[1] < after[-2] < p[-2]  # longer lines recur by chance more rarely
-    assert after[5:9] == [float(np.float32(0.8))] * 4  # to the bit
-    for i in (2, 12, 13):  # beside a frame: not what it was for text, but far from what recurs
-        assert after[i] > p[i] - 0.15
-
-
-def test_new_titles_among_the_labels_of_a_frame_lose() -> None:
-    def shelf(n: int) -> list[str]:
-        titles = [f"{text} {WORDS[n]}" for text in ("Old boat", "New boat", "No boat")]
-        return [x for pair in zip(FRAME, titles, strict=False) for x in pair]
-
-    pages = [[*story(n), *story(n + 8), *shelf(n)] for n in range(8)]
-    after = moved(pages[3], [0.6] * len(pages[3]), counted(pages))
-    assert max(after[6:]) < 0.55 < after[0]
+    assert after[1] < after[5] < p[5]  # longer lines recur by chance more rarely
+    assert [after[i] for i in (2, 3, 4)] == [float(np.float32(p[i])) for i in (2, 3, 4)]
 
 
 def test_nothing_moves_without_other_pages() -> None:
@@ -174,8 +156,7 @@ def test_a_cleaner_without_counts_is_the_cleaner_it_was_and_with_them_drops_the_
         assert np.array_equal(informed.clean(text, kind="text").probabilities, before.probabilities)  # no address
         after = informed.clean(text, url=f"https://www.example.org/{n}", kind="text")
         assert (after.probabilities[[0, 1, 5]] < before.probabilities[[0, 1, 5]]).all()
-        lost = odds(before.probabilities) - odds(after.probabilities)
-        assert lost[2:5].max() < lost[[0, 1, 5]].min()
+        assert np.array_equal(after.probabilities[2:5], before.probabilities[2:5])
     one_by_one = [informed.clean(page).text for page in pages]
     assert [page.text for page in informed.clean_many(pages, jobs=2)] == one_by_one
 
