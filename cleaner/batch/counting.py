@@ -30,7 +30,7 @@ def count_sites(
     """Counts the lines of all pages by site; the same counts for any number of ``jobs``.
 
     A page that cannot be read or takes too long adds nothing: why is told when it is cleaned. ``on_page`` is told the
-    number of pages so far. Costs about half of what cleaning them costs. Raises ``BadOutput`` when there is no room
+    number of pages so far. Costs about as much as cleaning them. Raises ``BadOutput`` when there is no room
     for temporary files.
     """
     from cleaner.batch.pool import run_chunks
