@@ -175,7 +175,7 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
 
 
 def _donors(i: int, items: Sequence[LabelledPage], near: Sequence[int], rng: random.Random) -> list[int]:
-    """The pages that give their junk to page ``i``: five of its fold and, if it is not English, of its language."""
+    """The pages that give their junk to page ``i``: five of its fold, or itself and four more of its language."""
     if items[i].language in (None, "en"):
         return rng.sample(near, min(5, len(near)))
     alike = [j for j in near if j != i and items[j].language == items[i].language]

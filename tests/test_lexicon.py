@@ -11,7 +11,7 @@ import pytest
 
 import cleaner.lexicon
 from cleaner.features import Columns
-from cleaner.lexicon import CUES, TABLES, cues, languages, stop_words
+from cleaner.lexicon import CUES, TABLES, cues, languages, phrases, stop_words
 from cleaner.lexicon.build import arrays
 from cleaner.page import Kind, Page
 from cleaner.segmentation import segment
@@ -149,3 +149,9 @@ def test_every_word_and_no_other_is_found_in_the_hash_table() -> None:
     assert stop_words().find(known).tolist() == list(range(len(known)))
     others = np.setdiff1d(np.random.default_rng(1).integers(0, 2**63, 100_000).astype(np.uint64), known)
     assert (stop_words().find(others) == -1).all()
+
+
+@pytest.mark.parametrize("language", ["", "xx", "../stopwords/en", "\0", "e" * 5000])
+def test_a_language_without_a_list_has_the_english_phrases(language: str) -> None:
+    assert phrases(language) == phrases("en") != phrases("de")
+    assert "lesen sie auch" in phrases("de")["related"]

@@ -107,8 +107,8 @@ def _tables() -> tuple[StopWords, Cues]:
 @cache
 def phrases(language: str) -> dict[str, list[str]]:
     """The cue phrases of a language by class, in lower case; English ones where there is no list for it."""
-    file = FOLDER / "cues" / f"{language}.tsv"
-    rows = (file if file.is_file() else file.with_name("en.tsv")).read_text(encoding="utf-8").splitlines()
+    known = {file.stem: file for file in (FOLDER / "cues").glob("*.tsv")}  # what a page calls its language is no path
+    rows = known.get(language, known["en"]).read_text(encoding="utf-8").splitlines()
     found: dict[str, list[str]] = {name: [] for name in CUES}
     for name, _, phrase in (row.partition("\t") for row in rows):
         found[name].append(phrase)

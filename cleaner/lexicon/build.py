@@ -11,15 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.lexicon import CUES, FOLDER, TABLES
+from cleaner.lexicon import CUES, FOLDER, TABLES, languages, phrases
 from cleaner.tokens import hash_words, spread, tokenize
 
 __all__ = ["arrays", "write"]
-
-
-def _read(folder: str, suffix: str) -> dict[str, list[str]]:
-    found = sorted((FOLDER / folder).glob(f"*{suffix}"))
-    return {file.stem: file.read_text(encoding="utf-8").splitlines() for file in found}
 
 
 def arrays() -> list[npt.NDArray[Any]]:
@@ -29,22 +24,23 @@ def arrays() -> list[npt.NDArray[Any]]:
     phrases their lengths in words, their hashes, rising for each length, and their classes as bits; and the first 16
     bits of the hashes of the words that phrases begin with.
     """
-    lists = list(_read("stopwords", ".txt").values())
+    lists = [(FOLDER / "stopwords" / f"{x}.txt").read_text(encoding="utf-8").splitlines() for x in languages()]
     hashes, single = hash_words([word for words in lists for word in words])
     bits = np.repeat(np.left_shift(np.uint64(1), np.arange(len(lists), dtype=np.uint64)), [len(x) for x in lists])
     words, where = np.unique(hashes, return_inverse=True)
-    languages = np.zeros(len(words), dtype=np.uint64)
-    np.bitwise_or.at(languages, where, bits[single])
-    groups, group = np.unique(languages, return_inverse=True)
+    spoken = np.zeros(len(words), dtype=np.uint64)
+    np.bitwise_or.at(spoken, where, bits[single])
+    groups, group = np.unique(spoken, return_inverse=True)
 
-    rows = [row.partition("\t") for rows in _read("cues", ".tsv").values() for row in rows]
-    tokens = tokenize([phrase for _, _, phrase in rows])
+    files = sorted((FOLDER / "cues").glob("*.tsv"))
+    rows = [(name, text) for file in files for name, texts in phrases(file.stem).items() for text in texts]
+    tokens = tokenize([text for _, text in rows])
     keys = np.stack([tokens.words.astype(np.uint64), tokens.line_hashes()])
-    phrases, which = np.unique(keys, axis=1, return_inverse=True)
-    classes = np.zeros(phrases.shape[1], dtype=np.uint16)
-    np.bitwise_or.at(classes, which.ravel(), np.array([1 << CUES.index(name) for name, _, _ in rows], dtype=np.uint16))
+    cues, which = np.unique(keys, axis=1, return_inverse=True)
+    classes = np.zeros(cues.shape[1], dtype=np.uint16)
+    np.bitwise_or.at(classes, which.ravel(), np.array([1 << CUES.index(name) for name, _ in rows], dtype=np.uint16))
     first_words = np.unique(spread(tokens.hashes[tokens.first[:-1]]) >> np.uint64(48)).astype(np.uint16)
-    return [words, group.astype(np.int32), groups, phrases[0].astype(np.uint8), phrases[1], classes, first_words]
+    return [words, group.astype(np.int32), groups, cues[0].astype(np.uint8), cues[1], classes, first_words]
 
 
 def write(path: Path = TABLES) -> None:
