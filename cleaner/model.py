@@ -17,10 +17,9 @@ import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +45,8 @@ _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.i
 _ROWS = 1024  # rows scored at once, so that their conditions stay in the processor's cache
 
 
-@dataclass(frozen=True, eq=False)
-class Head:
-    """The trees and the calibration for one kind of page.
+class _Learnt(NamedTuple):
+    """What a `Head` knows.
 
     Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails) with ``mask``,
     the leaves still reachable when the condition fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to right.
@@ -67,8 +65,15 @@ class Head:
     value: npt.NDArray[np.float32]
     knot_in: npt.NDArray[np.float32]
     knot_out: npt.NDArray[np.float32]
-    structure: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
-    wording: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
+    structure: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
+    wording: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
+
+
+class Head(_Learnt):
+    """The trees and the calibration for one kind of page, and what they say of pages."""
+
+    # A head is equal to itself only: its arrays could not be asked for a yes or no.
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
 
     def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes]:
         """The probability, number of words and hash of each line of a batch of pages of this head's kind."""
@@ -154,12 +159,12 @@ def _plan(head: Head) -> _Plan:
     return _Plan(tests, threshold[fresh][:, None], rounds, order)
 
 
-@dataclass(frozen=True, eq=False)
 class Model:
     """One `Head` for each kind of page it was trained for, and what is known about the training."""
 
-    heads: Mapping[Kind, Head]
-    about: Mapping[str, Any] = field(default_factory=dict)
+    def __init__(self, heads: Mapping[Kind, Head], about: Mapping[str, Any] | None = None) -> None:
+        self.heads: Final = heads
+        self.about: Final = about if about is not None else {}
 
     def head(self, kind: Kind) -> Head:
         """The head for a kind of page; raises `BadModel` where the model was not trained for it."""

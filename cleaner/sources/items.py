@@ -8,7 +8,6 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, Literal, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
@@ -48,8 +47,7 @@ class SourceOptions(NamedTuple):
     exclude: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One page of a source.
 
     ``id`` says which page it is in messages and records; ``name`` is what its output file is named after, and comes

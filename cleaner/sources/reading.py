@@ -7,7 +7,6 @@ import stat
 import sys
 import zlib
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
@@ -216,7 +215,7 @@ def _container(
         yield from items
         return
     for item in items:
-        yield replace(item, name=prefix + item.name)
+        yield item._replace(name=prefix + item.name)
 
 
 def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
@@ -239,7 +238,7 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
             if item.error is None and form != "page":
                 yield from _container(path, item.id, form, f"{prefix}{PurePosixPath(relative).parent}/", options)
             else:
-                yield replace(item, name=prefix + item.name)
+                yield item._replace(name=prefix + item.name)
             continue
         if options.exclude is not None and path.resolve() == options.exclude:
             continue
