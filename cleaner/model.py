@@ -15,11 +15,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
 from cleaner.page import Floats, Kind, Lines
 from cleaner.tokens import Hashes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Head", "Model", "shipped_model"]
 
@@ -212,6 +215,8 @@ class Model:
 
     def save(self, path: Path | str) -> None:
         """Write the model file; under a temporary name first, so that a half-written file never stands there."""
+        from pathlib import Path  # reading does without: it is a fortieth of a cold start
+
         target = Path(path)
         part = target.with_name(target.name + ".part")
         part.write_bytes(self.to_bytes())
@@ -221,7 +226,7 @@ class Model:
     def load(cls, path: Path | str) -> Model:
         """Read and check a model file. Raises `BadModel` with the file's name and what is wrong."""
         try:
-            with Path(path).open("rb") as file:
+            with open(path, "rb") as file:
                 content = file.read(MAX_FILE + 1)
         except OSError as error:
             raise BadModel(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -380,6 +385,6 @@ def _at_most(bound: float) -> float:
 @cache
 def shipped_model() -> Model:
     """The model that comes with the package; read once. Raises `BadModel` when it is not there."""
-    inside = Path(__file__).parent / "models" / "cleaner.model"
-    beside = Path(__file__).parent.parent / "models" / "cleaner.model"  # an editable install has it here
-    return Model.load(inside if inside.is_file() else beside)
+    package = os.path.dirname(__file__)
+    inside, beside = (os.path.join(folder, "models", "cleaner.model") for folder in (package, os.path.dirname(package)))
+    return Model.load(inside if os.path.isfile(inside) else beside)  # an editable install has it beside the package

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,6 +19,8 @@ from cleaner.segmentation import detect_kind, segment
 from cleaner.tokens import Hashes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cleaner.sites import SiteCounts
 
 __all__ = ["Cleaner", "clean", "explain", "make_page", "predict"]

@@ -39,7 +39,10 @@ def page(tmp_path: Path) -> Path:
 def commands() -> dict[str, click.Command]:
     """Every command by what a user types after `cleaner`."""
     found: dict[str, click.Command] = {}
-    for name, command in app.commands.items():
+    ctx = click.Context(app)
+    for name in app.list_commands(ctx):
+        command = app.get_command(ctx, name)
+        assert command is not None
         inner = command.commands if isinstance(command, click.Group) else {}
         found.update({f"{name} {below}": one for below, one in inner.items()} or {name: command})
     return found
