@@ -22,7 +22,6 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
@@ -32,6 +31,8 @@ from cleaner.tokens import Hashes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy.typing as npt
 
 __all__ = ["Head", "Model", "shipped_model"]
 
@@ -150,7 +151,7 @@ def _plan(head: Head) -> _Plan:
     trees = len(head.tree) - 1
     last = int(np.diff(head.leaf).max()) - 1  # the last leaf of a tree is never gone
     removes = ~head.mask >> np.arange(last, dtype=np.uint32)[:, None] & 1
-    leaf, condition = np.nonzero(removes.astype(bool))
+    leaf, condition = np.divmod(np.flatnonzero(removes.astype(bool)), len(head.mask))
     place = leaf * trees + np.repeat(np.arange(trees), np.diff(head.tree))[condition]  # rises, as conditions do
     count = np.bincount(place, minlength=last * trees)
     nth = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
@@ -252,7 +253,7 @@ class Model:
             header = json.loads(content[at : at + size])
         except (ValueError, RecursionError):
             raise BadModel("the header is altered: fetch or train it again") from None
-        body = content[at + size :]
+        body = memoryview(content)[at + size :]  # not a copy
         try:
             version = header["version"]
             if type(version) is not int or version != VERSION:
@@ -269,7 +270,7 @@ class Model:
         return cls(heads, about)
 
 
-def _read_head(kind: Kind, entry: Mapping[str, Any], body: bytes) -> Head:
+def _read_head(kind: Kind, entry: Mapping[str, Any], body: memoryview) -> Head:
     names = entry["features"]
     if not isinstance(names, list) or not 0 < len(names) <= 10_000 or not all(isinstance(n, str) for n in names):
         raise BadModel("names no features")

@@ -14,18 +14,20 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["Tokens", "character_table", "hash_strings", "hash_words", "phrase_hash", "spread", "tokenize"]
 
 TABLE = os.path.join(os.path.dirname(__file__), "characters.npy")
-Codes = npt.NDArray[np.uint8]
-Hashes = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+Codes: TypeAlias = "npt.NDArray[np.uint8]"
+Hashes: TypeAlias = "npt.NDArray[np.uint64]"
+Ints: TypeAlias = "npt.NDArray[np.int64]"
+Flags: TypeAlias = "npt.NDArray[np.bool_]"
 
 # Each character has one class.
 OTHER, LOWER, UPPER, DIGIT, LETTER, LONE = range(6)  # LETTER: no case; LONE: a word of its own

@@ -11,12 +11,13 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.tokens import Hashes, spread
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy.typing as npt
 
 __all__ = ["CUES", "Cues", "StopWords", "cues", "folder", "languages", "phrases", "stop_words"]
 
