@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import click
 import numpy as np
@@ -72,7 +72,7 @@ def measure(paths: tuple[str, ...], model: str | None, at_most: int | None, by_s
                 scores = [
                     [score_page(item, page.text).f1 for item, page in zip(chosen, cleaned, strict=True)]
                     for cleaned in (
-                        list(cleaner.clean_many(replace(item.page, site=site) for item in chosen))
+                        list(cleaner.clean_many(item.page._replace(site=site) for item in chosen))
                         for cleaner in (plain, Cleaner(plain.model, sites=counts))
                     )
                 ]

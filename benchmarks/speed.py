@@ -1,4 +1,5 @@
-"""What a page costs, and whether that grew: CPU time of one process, as ratios to others on the same pages.
+"""What a page costs, and whether that grew: CPU time of one process (of cold commands also wall time), as ratios to
+others on the same pages.
 
     python benchmarks/speed.py run CORPUS/train/wcxb.jsonl.gz -o benchmarks/speed.json
     python benchmarks/speed.py compare benchmarks/speed.json new.json
@@ -177,29 +178,37 @@ def growth(cleaner: Cleaner, say: Callable[[str], None]) -> dict[str, float]:
     return ratios
 
 
-def cold(page: str, say: Callable[[str], None], turns: int = 9) -> dict[str, float]:
-    """CPU of cold commands on one page from standard input, the best of several by turns."""
+def cold(page: str, say: Callable[[str], None], turns: int = 15) -> dict[str, float]:
+    """Wall time and CPU of cold commands on one page from standard input, the best of several by turns."""
     folder = Path(sys.executable).parent
     commands = {
         "cleaner": [str(folder / "cleaner"), "clean"],
         "trafilatura": [str(folder / "trafilatura")],
         "cleaner --help": [str(folder / "cleaner"), "--help"],
+        "bare import": [sys.executable, "-c", "import numpy, click, selectolax.lexbor; print('done')"],
     }
     # What is installed has been compiled, and so is what is run from a checkout after its first run.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     for command in commands.values():
         subprocess.run(command, check=True, input=page.encode(), capture_output=True, env=env)
-    best = dict.fromkeys(commands, float("inf"))
+    wall = dict.fromkeys(commands, float("inf"))
+    cpu = wall.copy()
     for _ in range(turns):
         for name, command in commands.items():
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
             done = subprocess.run(command, check=True, input=page.encode(), capture_output=True, env=env)
+            wall[name] = min(wall[name], time.perf_counter() - start)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            best[name] = min(best[name], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            cpu[name] = min(cpu[name], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
             if not done.stdout.strip():
                 raise click.ClickException(f"{name} wrote nothing: not a comparison")
-    say("\ncold, CPU: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in best.items()))
-    return {"cold command / trafilatura": best["cleaner"] / best["trafilatura"]}
+    say(f"\ncold, page of {len(page) / 1000:.0f} KB    wall     CPU  ms")
+    for name in commands:
+        say(f"{name:24}{1000 * wall[name]:7.0f} {1000 * cpu[name]:7.0f}")
+    return {
+        "cold command / trafilatura": wall["cleaner"] / wall["trafilatura"],
+        "cold command / trafilatura, CPU": cpu["cleaner"] / cpu["trafilatura"],
+    }
 
 
 @click.group()
@@ -240,7 +249,7 @@ def compare(old: Path, new: Path) -> None:
     grew = [name for name in before if name in after and after[name] > GREW * before[name]]
     for name in grew:
         click.echo(f"{name}: {before[name]:.2f} -> {after[name]:.2f}")
-    for name in before.keys() - after.keys():
+    for name in sorted(before.keys() - after.keys()):
         click.echo(f"{name}: not measured in {new}")
     if not grew:
         click.echo("nothing grew by more than a tenth")

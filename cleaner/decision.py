@@ -13,13 +13,15 @@ beside two sure lines, since a fourth of their words is a safe gain; here they a
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.page import Floats
 from cleaner.tokens import Hashes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["BETA", "Favor", "decide"]
 

@@ -15,21 +15,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache, cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
 from cleaner.page import Floats, Kind, Lines
 from cleaner.tokens import Hashes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
 
 __all__ = ["Head", "Model", "shipped_model"]
 
@@ -46,9 +49,8 @@ _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.i
 _ROWS = 1024  # rows scored at once, so that their conditions stay in the processor's cache
 
 
-@dataclass(frozen=True, eq=False)
-class Head:
-    """The trees and the calibration for one kind of page.
+class _Learnt(NamedTuple):
+    """What a `Head` knows.
 
     Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails) with ``mask``,
     the leaves still reachable when the condition fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to right.
@@ -67,8 +69,15 @@ class Head:
     value: npt.NDArray[np.float32]
     knot_in: npt.NDArray[np.float32]
     knot_out: npt.NDArray[np.float32]
-    structure: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
-    wording: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
+    structure: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
+    wording: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
+
+
+class Head(_Learnt):
+    """The trees and the calibration for one kind of page, and what they say of pages."""
+
+    # A head is equal to itself only: its arrays could not be asked for a yes or no.
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
 
     def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes]:
         """The probability, number of words and hash of each line of a batch of pages of this head's kind."""
@@ -142,7 +151,7 @@ def _plan(head: Head) -> _Plan:
     trees = len(head.tree) - 1
     last = int(np.diff(head.leaf).max()) - 1  # the last leaf of a tree is never gone
     removes = ~head.mask >> np.arange(last, dtype=np.uint32)[:, None] & 1
-    leaf, condition = np.nonzero(removes.astype(bool))
+    leaf, condition = np.divmod(np.flatnonzero(removes.astype(bool)), len(head.mask))
     place = leaf * trees + np.repeat(np.arange(trees), np.diff(head.tree))[condition]  # rises, as conditions do
     count = np.bincount(place, minlength=last * trees)
     nth = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
@@ -154,12 +163,12 @@ def _plan(head: Head) -> _Plan:
     return _Plan(tests, threshold[fresh][:, None], rounds, order)
 
 
-@dataclass(frozen=True, eq=False)
 class Model:
     """One `Head` for each kind of page it was trained for, and what is known about the training."""
 
-    heads: Mapping[Kind, Head]
-    about: Mapping[str, Any] = field(default_factory=dict)
+    def __init__(self, heads: Mapping[Kind, Head], about: Mapping[str, Any] | None = None) -> None:
+        self.heads: Final = heads
+        self.about: Final = about if about is not None else {}
 
     def head(self, kind: Kind) -> Head:
         """The head for a kind of page; raises `BadModel` where the model was not trained for it."""
@@ -207,6 +216,8 @@ class Model:
 
     def save(self, path: Path | str) -> None:
         """Write the model file; under a temporary name first, so that a half-written file never stands there."""
+        from pathlib import Path  # reading does without: it is a fortieth of a cold start
+
         target = Path(path)
         part = target.with_name(target.name + ".part")
         part.write_bytes(self.to_bytes())
@@ -216,7 +227,7 @@ class Model:
     def load(cls, path: Path | str) -> Model:
         """Read and check a model file. Raises `BadModel` with the file's name and what is wrong."""
         try:
-            with Path(path).open("rb") as file:
+            with open(path, "rb") as file:
                 content = file.read(MAX_FILE + 1)
         except OSError as error:
             raise BadModel(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -242,7 +253,7 @@ class Model:
             header = json.loads(content[at : at + size])
         except (ValueError, RecursionError):
             raise BadModel("the header is altered: fetch or train it again") from None
-        body = content[at + size :]
+        body = memoryview(content)[at + size :]  # not a copy
         try:
             version = header["version"]
             if type(version) is not int or version != VERSION:
@@ -259,7 +270,7 @@ class Model:
         return cls(heads, about)
 
 
-def _read_head(kind: Kind, entry: Mapping[str, Any], body: bytes) -> Head:
+def _read_head(kind: Kind, entry: Mapping[str, Any], body: memoryview) -> Head:
     names = entry["features"]
     if not isinstance(names, list) or not 0 < len(names) <= 10_000 or not all(isinstance(n, str) for n in names):
         raise BadModel("names no features")
@@ -375,6 +386,6 @@ def _at_most(bound: float) -> float:
 @cache
 def shipped_model() -> Model:
     """The model that comes with the package; read once. Raises `BadModel` when it is not there."""
-    inside = Path(__file__).parent / "models" / "cleaner.model"
-    beside = Path(__file__).parent.parent / "models" / "cleaner.model"  # an editable install has it here
-    return Model.load(inside if inside.is_file() else beside)
+    package = os.path.dirname(__file__)
+    inside, beside = (os.path.join(folder, "models", "cleaner.model") for folder in (package, os.path.dirname(package)))
+    return Model.load(inside if os.path.isfile(inside) else beside)  # an editable install has it beside the package

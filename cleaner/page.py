@@ -3,23 +3,26 @@
 A *line* is this project's unit of judgement: what boilerpipe calls a text block and jusText a paragraph. On an
 HTML page it is a run of text that no block element or ``<br>`` interrupts (a table row of short cells is one line);
 on a page whose HTML is gone it is a non-blank line, or several that belong together: a hard-wrapped paragraph.
+
+None of these is a data class: making one takes ten times as long as a named tuple, and every start waits for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["CleanedPage", "Elements", "Kind", "Line", "Lines", "Page"]
 
-Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
+Ints: TypeAlias = "npt.NDArray[np.int32]"
+Floats: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class Kind(StrEnum):
@@ -29,8 +32,7 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One decoded page.
 
     ``encoding`` and ``replaced`` tell how bytes became ``content`` (``None`` and 0 when it came as ``str``);
@@ -71,7 +73,6 @@ class Elements(NamedTuple):
     signatures: list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """The lines of one page with the evidence that the features need.
 
@@ -81,21 +82,32 @@ class Lines:
     unknown, not empty.
     """
 
-    kind: Kind
-    texts: list[str]
-    tags: list[str]
-    link_chars: Ints
-    link_count: Ints
-    bold_chars: Ints
-    level: Ints
-    blank_before: Ints
-    title: str = ""
-    elements: Elements | None = None
-    element: Ints | None = None
-    inline: Ints | None = None
-    noscript: Ints | None = None
-    markup: list[str] | None = None
-    markdown: bool = False
+    __slots__ = (
+        "blank_before", "bold_chars", "element", "elements", "inline", "kind", "level", "link_chars", "link_count",
+        "markdown", "markup", "noscript", "tags", "texts", "title",
+    )  # fmt: skip
+
+    def __init__(
+        self, kind: Kind, texts: list[str], tags: list[str], link_chars: Ints, link_count: Ints, bold_chars: Ints,
+        level: Ints, blank_before: Ints, title: str = "", elements: Elements | None = None, element: Ints | None = None,
+        inline: Ints | None = None, noscript: Ints | None = None, markup: list[str] | None = None,
+        markdown: bool = False,
+    ) -> None:  # fmt: skip
+        self.kind: Final = kind
+        self.texts: Final = texts
+        self.tags: Final = tags
+        self.link_chars: Final = link_chars
+        self.link_count: Final = link_count
+        self.bold_chars: Final = bold_chars
+        self.level: Final = level
+        self.blank_before: Final = blank_before
+        self.title: Final = title
+        self.elements: Final = elements
+        self.element: Final = element
+        self.inline: Final = inline
+        self.noscript: Final = noscript
+        self.markup: Final = markup
+        self.markdown: Final = markdown
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -118,7 +130,6 @@ class Line(NamedTuple):
     markup: str | None = None
 
 
-@dataclass(frozen=True, eq=False)
 class CleanedPage:
     """A page after the decision.
 
@@ -126,11 +137,17 @@ class CleanedPage:
     text); ``lines`` has every line, kept or not, in page order and is built when first asked for.
     """
 
-    page: Page
-    confidence: float
-    segmented: Lines = field(repr=False)
-    probabilities: Floats = field(repr=False)
-    kept: npt.NDArray[np.bool_] = field(repr=False)
+    def __init__(
+        self, page: Page, confidence: float, segmented: Lines, probabilities: Floats, kept: npt.NDArray[np.bool_]
+    ) -> None:
+        self.page: Final = page
+        self.confidence: Final = confidence
+        self.segmented: Final = segmented
+        self.probabilities: Final = probabilities
+        self.kept: Final = kept
+
+    def __repr__(self) -> str:
+        return f"CleanedPage(page={self.page!r}, confidence={self.confidence!r})"
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.decision import BETA, Favor, decide
 from cleaner.decoding import decode
@@ -20,13 +18,17 @@ from cleaner.segmentation import detect_kind, segment
 from cleaner.tokens import Hashes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
     from cleaner.sites import SiteCounts
 
 __all__ = ["Cleaner", "clean", "explain", "make_page", "predict"]
 
 KindName = Literal["auto", "html", "text"]
 Source = str | bytes | Page
-Words = npt.NDArray[np.int64]
+Words: TypeAlias = "npt.NDArray[np.int64]"
 
 MAX_CHARS = 32_000_000  # the working memory is about 60 bytes a character
 # Prediction over many pages at once costs a fifth of one page at a time; more than this gains nothing.

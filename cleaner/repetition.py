@@ -6,10 +6,14 @@ the video titled …" sixty times over. Everything is counted by hash, for many 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.tokens import Hashes, Ints, spread
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["by_value", "occurrences", "ranks", "within_page"]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SiteCounter", "SiteCounts", "adjusted", "evidence", "page_keys", "page_site", "site_of"]
 
-Counts = Ints | npt.NDArray[np.float64]
+Counts: TypeAlias = "Ints | npt.NDArray[np.float64]"
 
 # The weights of `evidence`, in log-odds; `python benchmarks/sites.py fit` made them, from pages that may train.
 WEIGHTS: Final[dict[Kind, tuple[float, float, float]]] = {

@@ -10,21 +10,24 @@ is a difference of two prefixes, shifted back by the inverse of an odd base.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["Tokens", "character_table", "hash_strings", "hash_words", "phrase_hash", "spread", "tokenize"]
 
-Codes = npt.NDArray[np.uint8]
-Hashes = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+TABLE = os.path.join(os.path.dirname(__file__), "characters.npy")
+Codes: TypeAlias = "npt.NDArray[np.uint8]"
+Hashes: TypeAlias = "npt.NDArray[np.uint64]"
+Ints: TypeAlias = "npt.NDArray[np.int64]"
+Flags: TypeAlias = "npt.NDArray[np.bool_]"
 
 # Each character has one class.
 OTHER, LOWER, UPPER, DIGIT, LETTER, LONE = range(6)  # LETTER: no case; LONE: a word of its own
@@ -54,7 +57,7 @@ _NUMBER = np.uint64(0x165667B19E3779F9)  # the hash that stands for every word w
 @cache
 def _table() -> Codes:
     """The class of each code point of the basic plane, from a file: computing it takes as long as ten pages."""
-    table: Codes = np.load(Path(__file__).with_name("characters.npy"), allow_pickle=False)
+    table: Codes = np.load(TABLE, allow_pickle=False)
     return table
 
 
@@ -295,4 +298,4 @@ def hash_strings(strings: Sequence[str]) -> Hashes:
 
 
 if __name__ == "__main__":
-    np.save(Path(__file__).with_name("characters.npy"), character_table(), allow_pickle=False)
+    np.save(TABLE, character_table(), allow_pickle=False)

@@ -405,10 +405,10 @@ def fit_head(
         progress(f"{data.kind}: final trees")
     head = _fit(matrix, data.labels, data.weight, slice(None), features, data.kind, seed)
     structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
-    head = replace(head, structure=structure, wording=wording)
+    head = head._replace(structure=structure, wording=wording)
     if calibrated:
         knot_in, knot_out = calibration(probabilities, data)
-        head = replace(head, knot_in=knot_in, knot_out=knot_out)
+        head = head._replace(knot_in=knot_in, knot_out=knot_out)
     return head, probabilities
 
 
@@ -433,7 +433,7 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
         knot_in, knot_out = calibration(probabilities, data, fold != number)
         own = words[number]
         structure, wording = own.structure.astype(np.float16), own.wording.astype(np.float16)
-        out.append(replace(head, knot_in=knot_in, knot_out=knot_out, structure=structure, wording=wording))
+        out.append(head._replace(knot_in=knot_in, knot_out=knot_out, structure=structure, wording=wording))
     return out
 
 

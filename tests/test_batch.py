@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -122,7 +121,6 @@ def test_what_was_dropped_is_written_with_its_probability(pages: Path, tmp_path:
 # Workers
 
 
-@dataclass(frozen=True, slots=True)
 class Deadly(Item):
     """A page that ends its worker."""
 
@@ -131,7 +129,6 @@ class Deadly(Item):
         return ""
 
 
-@dataclass(frozen=True, slots=True)
 class Endless(Item):
     """A page that never ends."""
 
@@ -140,7 +137,6 @@ class Endless(Item):
         return ""
 
 
-@dataclass(frozen=True, slots=True)
 class Faulty(Item):
     """A page that meets a mistake in the program."""
 
@@ -148,7 +144,6 @@ class Faulty(Item):
         raise RuntimeError("never thought of that")
 
 
-@dataclass(frozen=True, slots=True)
 class Hungry(Item):
     """A page that wants more memory than there is."""
 

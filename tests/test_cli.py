@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -39,7 +40,10 @@ def page(tmp_path: Path) -> Path:
 def commands() -> dict[str, click.Command]:
     """Every command by what a user types after `cleaner`."""
     found: dict[str, click.Command] = {}
-    for name, command in app.commands.items():
+    ctx = click.Context(app)
+    for name in app.list_commands(ctx):
+        command = app.get_command(ctx, name)
+        assert command is not None
         inner = command.commands if isinstance(command, click.Group) else {}
         found.update({f"{name} {below}": one for below, one in inner.items()} or {name: command})
     return found
@@ -307,11 +311,20 @@ def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path, model: str)
     assert process.wait(20) == 141
 
 
-def in_terminal(*args: str) -> tuple[int, str]:
+# The command with a progress line whose clock is a second later each time it looks, so that every line is drawn.
+ALL_DRAWN = """
+import itertools, types
+from cleaner.cli import main, terminal
+terminal.time = types.SimpleNamespace(monotonic=itertools.count(1.0).__next__)
+main()
+"""
+
+
+def in_terminal(*args: str, start: Sequence[str] = ("-m", "cleaner")) -> tuple[int, str]:
     """Runs the command with a terminal as standard input and error."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "cleaner", *args], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment()
+        [sys.executable, *start, *args], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment()
     )
     os.close(theirs)
     output, _ = process.communicate(timeout=60)
@@ -339,8 +352,8 @@ def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> Non
     for number in range(40):
         (tmp_path / "in" / f"{number}.html").write_text(story(number))
     args = ["clean", str(tmp_path / "in"), "--model", model, "-o"]
-    shown = in_terminal(*args, str(tmp_path / "a"))[1]
+    shown = in_terminal(*args, str(tmp_path / "a"), start=("-c", ALL_DRAWN))[1]
     assert re.search(r"\d+ of 40 pages, \d+/s, [\w ]+ left", shown)
     assert "looking for lines that recur: " in shown
-    assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet")[1]
+    assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet", start=("-c", ALL_DRAWN))[1]
     assert b"\r" not in run(*args, str(tmp_path / "c")).stderr

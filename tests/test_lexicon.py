@@ -136,7 +136,7 @@ def test_the_languages_of_the_fixtures_have_both_lists(code: str) -> None:
 
 
 def test_the_tables_are_those_of_the_lists() -> None:
-    with TABLES.open("rb") as file:
+    with Path(TABLES).open("rb") as file:
         for expected in arrays():
             found = np.load(file, allow_pickle=False)
             assert found.dtype == expected.dtype

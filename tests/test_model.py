@@ -7,7 +7,6 @@ import json
 import random
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -443,7 +442,7 @@ def test_word_weights_are_of_all_buckets_or_none(name: str) -> None:
     head = toy_model().heads[Kind.HTML]
 
     def content(weights: np.ndarray) -> bytes:
-        return Model({Kind.HTML: replace(head, **{name: weights.astype(np.float16)})}).to_bytes()
+        return Model({Kind.HTML: head._replace(**{name: weights.astype(np.float16)})}).to_bytes()
 
     full = np.linspace(-3, 3, BUCKETS)
     assert not refused_or_works(content(full))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 from cleaner.batch.work import Settings, to_record, to_text
@@ -14,6 +13,8 @@ from cleaner.page import CleanedPage
 from cleaner.sources import Item, SourceOptions, is_whole_source
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cleaner.batch.sinks import Sink
 
 __all__ = ["Format", "Plan", "make_plan", "render", "write_file"]
@@ -63,6 +64,8 @@ def make_plan(
 
             return Plan("jsonl", StreamSink(stdout))
         raise BadUsage("the input holds many pages; name a folder or a .jsonl file with -o, or use --format jsonl")
+    from pathlib import Path
+
     from cleaner.batch.sinks import FolderSink, RowsSink, row_format
 
     path = Path(output)

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from cleaner.decoding import decode
@@ -18,6 +17,8 @@ from cleaner.segmentation import detect_kind, segment
 from cleaner.sources import MAX_BYTES, Item
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cleaner.sites import SiteCounts
 
 __all__ = [

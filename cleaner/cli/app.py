@@ -12,16 +12,34 @@ import click
 
 from cleaner import __version__
 from cleaner.cli.cleaning import clean, explain
-from cleaner.cli.learning import check, evaluate, info, train
 from cleaner.cli.options import CLOSED_PIPE, FAILED, INTERRUPTED, OK, TERMINATED, USAGE
-from cleaner.cli.sites import sites
 from cleaner.cli.terminal import say
 from cleaner.errors import BadUsage, CleanerError
 
 __all__ = ["app", "main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Imports the commands that clean no page when another than those that do, or all, are asked for."""
+
+    def _rest(self) -> None:
+        from cleaner.cli.learning import check, evaluate, info, train
+        from cleaner.cli.sites import sites
+
+        for command in (sites, train, evaluate, check, info):
+            self.add_command(command)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            self._rest()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._rest()
+        return super().list_commands(ctx)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="cleaner")
 def app() -> None:
     """Take the boilerplate off web pages, with their HTML or without it.
@@ -39,8 +57,8 @@ def app() -> None:
     """
 
 
-for command in (clean, explain, sites, train, evaluate, check, info):
-    app.add_command(command)
+app.add_command(clean)
+app.add_command(explain)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -146,8 +146,6 @@ def _clean_few(
     strict: bool, sites_from: str | None,
 ) -> int:  # fmt: skip
     """Single pages, one by one in this process, to standard output or into one file."""
-    from dataclasses import replace
-
     from cleaner.batch.plan import render, write_file
     from cleaner.batch.work import clean_item, make_cleaner
     from cleaner.sources import open_sources
@@ -158,7 +156,7 @@ def _clean_few(
         raise BadUsage("--url is for a single page")
     for number, item in enumerate(open_sources(paths, options)):
         if url is not None:
-            item = replace(item, url=url, site=None)
+            item = item._replace(url=url, site=None)
         try:
             page = clean_item(cleaner, item, settings)
         except CleanerError as error:
@@ -242,8 +240,6 @@ def explain(
       cleaner explain story.html --format json | jq '.lines[] | select(.kept | not) | .text'
     """
     (path,) = targets(ctx, () if path == "-" else (path,))
-    from dataclasses import replace
-
     from cleaner.batch.work import Settings, clean_item, make_cleaner
     from cleaner.output import as_explained, as_explained_text
     from cleaner.sources import open_source
@@ -253,7 +249,7 @@ def explain(
     for item in open_source(path, options):
         try:
             cleaner = make_cleaner(settings, _loaded(sites_from))
-            page = clean_item(cleaner, item if url is None else replace(item, url=url, site=None), settings)
+            page = clean_item(cleaner, item if url is None else item._replace(url=url, site=None), settings)
         except CleanerError as error:
             raise CleanerError(f"{item.id}: {error}") from None
         if format_ == "json":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -110,7 +109,9 @@ def source_options(
     """The options of a command as those of a source."""
     from cleaner.sources import SourceOptions
 
-    return SourceOptions(
-        from_, text_field, url_field, max_size, fetch_timeout, delay, private_hosts,
-        exclude=Path(output).resolve() if output else None,
-    )  # fmt: skip
+    options = SourceOptions(from_, text_field, url_field, max_size, fetch_timeout, delay, private_hosts)
+    if not output:
+        return options
+    from pathlib import Path
+
+    return options._replace(exclude=Path(output).resolve())

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner import tokens as tk
 from cleaner.features import shapes
@@ -24,6 +23,9 @@ from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns
 from cleaner.features.hashed import HashedWeights
 from cleaner.lexicon import CUES
 from cleaner.page import Kind, Lines
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["FEATURES", "Columns", "Feature", "HashedWeights", "compute", "feature_matrix", "feature_names"]
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner import tokens as tk
 from cleaner.features.class_words import ClassWords
@@ -20,10 +19,13 @@ from cleaner.lexicon import CUES, cues, stop_words
 from cleaner.page import Kind, Lines
 from cleaner.repetition import by_value, occurrences, ranks, within_page
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = ["CLASS_WORDS", "TAGS", "Columns", "Containers"]
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
+Array: TypeAlias = "npt.NDArray[np.float64]"
+Index: TypeAlias = "npt.NDArray[np.int64]"
 Hashes = tk.Hashes
 
 # A line of prose, for the columns that ask what surrounds a line: this many words and at most this link density.

@@ -8,15 +8,16 @@ element, element around it, first word, …), so one table of weights serves eac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.page import Kind
 from cleaner.tokens import Ints
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from cleaner.features.columns import Columns
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "wording_terms",
 ]  # fmt: skip
 
-Array = npt.NDArray[np.float64]
+Array: TypeAlias = "npt.NDArray[np.float64]"
 Terms = tuple[Ints, Ints]
 
 BUCKETS = 1 << 15

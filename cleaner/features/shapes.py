@@ -5,14 +5,15 @@ Each function takes the columns of a batch and gives one or more numbers a line,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.repetition import occurrences, within_page
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from cleaner.features.columns import Columns
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
     "run_mean",
 ]
 
-Array = npt.NDArray[np.float64]
+Array: TypeAlias = "npt.NDArray[np.float64]"
 # What a line that is not prose takes off the body's words: a heading or a caption does not end the body, a menu does.
 # About the mean length of a line of prose in the training pages, halved.
 _NOT_PROSE = 12.0

@@ -6,22 +6,25 @@ a page need not say which language it is in.
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cleaner.tokens import Hashes, spread
 
-__all__ = ["CUES", "Cues", "StopWords", "cues", "languages", "phrases", "stop_words"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+__all__ = ["CUES", "Cues", "StopWords", "cues", "folder", "languages", "phrases", "stop_words"]
 
 # The kinds of boilerplate that a cue phrase may announce; a file of another class is a mistake.
 CUES = ("ad", "share", "related", "legal", "subscribe", "comment", "nav", "byline", "shop", "original")
 MAX_PHRASE = 6  # words
-FOLDER = Path(__file__).parent
-TABLES = FOLDER / "tables.npy"  # several arrays, one after the other
+TABLES = os.path.join(os.path.dirname(__file__), "tables.npy")  # several arrays, one after the other
 
 
 class StopWords(NamedTuple):
@@ -85,16 +88,23 @@ class Cues(NamedTuple):
         return np.flatnonzero(self.starts.take((spread(words) >> np.uint64(48)).astype(np.int64)))
 
 
+def folder() -> Path:
+    """Where the lists lie."""
+    from pathlib import Path
+
+    return Path(TABLES).parent
+
+
 @cache
 def languages() -> tuple[str, ...]:
     """The ISO 639-1 codes of the stop word lists, in the order of their bits."""
-    return tuple(sorted(file.stem for file in (FOLDER / "stopwords").glob("*.txt")))
+    return tuple(sorted(file.stem for file in (folder() / "stopwords").glob("*.txt")))
 
 
 @cache
 def _tables() -> tuple[StopWords, Cues]:
     """The lists as arrays; `cleaner.lexicon.build` made the file, which is read fifty times as fast as the lists."""
-    with TABLES.open("rb") as file:
+    with open(TABLES, "rb") as file:
         hashes, group, groups, lengths, phrases, classes, first_words = (
             np.load(file, allow_pickle=False) for _ in range(7)
         )
@@ -107,7 +117,7 @@ def _tables() -> tuple[StopWords, Cues]:
 @cache
 def phrases(language: str) -> dict[str, list[str]]:
     """The cue phrases of a language by class, in lower case; English ones where there is no list for it."""
-    known = {file.stem: file for file in (FOLDER / "cues").glob("*.tsv")}  # what a page calls its language is no path
+    known = {file.stem: file for file in (folder() / "cues").glob("*.tsv")}  # what a page calls its language is no path
     rows = known.get(language, known["en"]).read_text(encoding="utf-8").splitlines()
     found: dict[str, list[str]] = {name: [] for name in CUES}
     for name, _, phrase in (row.partition("\t") for row in rows):

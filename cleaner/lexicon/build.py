@@ -5,13 +5,12 @@ A test holds that the file is that of the lists.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.lexicon import CUES, FOLDER, TABLES, languages, phrases
+from cleaner.lexicon import CUES, TABLES, folder, languages, phrases
 from cleaner.tokens import hash_words, spread, tokenize
 
 __all__ = ["arrays", "write"]
@@ -24,7 +23,7 @@ def arrays() -> list[npt.NDArray[Any]]:
     phrases their lengths in words, their hashes, rising for each length, and their classes as bits; and the first 16
     bits of the hashes of the words that phrases begin with.
     """
-    lists = [(FOLDER / "stopwords" / f"{x}.txt").read_text(encoding="utf-8").splitlines() for x in languages()]
+    lists = [(folder() / "stopwords" / f"{x}.txt").read_text(encoding="utf-8").splitlines() for x in languages()]
     hashes, single = hash_words([word for words in lists for word in words])
     bits = np.repeat(np.left_shift(np.uint64(1), np.arange(len(lists), dtype=np.uint64)), [len(x) for x in lists])
     words, where = np.unique(hashes, return_inverse=True)
@@ -32,7 +31,7 @@ def arrays() -> list[npt.NDArray[Any]]:
     np.bitwise_or.at(spoken, where, bits[single])
     groups, group = np.unique(spoken, return_inverse=True)
 
-    files = sorted((FOLDER / "cues").glob("*.tsv"))
+    files = sorted((folder() / "cues").glob("*.tsv"))
     rows = [(name, text) for file in files for name, texts in phrases(file.stem).items() for text in texts]
     tokens = tokenize([text for _, text in rows])
     keys = np.stack([tokens.words.astype(np.uint64), tokens.line_hashes()])
@@ -43,9 +42,9 @@ def arrays() -> list[npt.NDArray[Any]]:
     return [words, group.astype(np.int32), groups, cues[0].astype(np.uint8), cues[1], classes, first_words]
 
 
-def write(path: Path = TABLES) -> None:
+def write(path: str = TABLES) -> None:
     """Write the file that `cleaner.lexicon` reads."""
-    with path.open("wb") as file:
+    with open(path, "wb") as file:
         for array in arrays():
             np.save(file, array, allow_pickle=False)
 

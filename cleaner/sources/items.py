@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, Literal, NamedTuple, cast
-from urllib.parse import unquote, urlsplit
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 from cleaner.errors import BadInput, PageTooLarge
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = [
     "MAX_BYTES", "Item", "KindHint", "SourceFormat", "SourceOptions", "bounded_gunzip", "describe", "name_from_url",
-    "open_binary", "path_site", "printable", "read_bounded", "read_stream", "too_large",
+    "open_binary", "printable", "read_bounded", "read_stream", "too_large",
 ]  # fmt: skip
 
 # The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
 MAX_BYTES: Final = 32_000_000
-
-_HOST: Final = r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+"
 
 KindHint = Literal["auto", "html", "text"]
 SourceFormat = Literal["auto", "page", "jsonl", "parquet", "warc", "wet", "zip", "urls"]
@@ -48,8 +45,7 @@ class SourceOptions(NamedTuple):
     exclude: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One page of a source.
 
     ``id`` says which page it is in messages and records; ``name`` is what its output file is named after, and comes
@@ -221,6 +217,8 @@ def printable(name: str) -> str:
 
 def name_from_url(url: str) -> str:
     """A relative name after a URL: ``host/path``, with a short hash where there is a query."""
+    from urllib.parse import unquote, urlsplit  # a page from standard input does without
+
     try:
         parts = urlsplit(url)
         host = parts.hostname or "page"
@@ -228,21 +226,6 @@ def name_from_url(url: str) -> str:
         return f"page-{_short_hash(url)}"
     path = unquote(parts.path, errors="replace").strip("/") or "index"
     return f"{host}/{path}" + (f"-{_short_hash(parts.query)}" if parts.query else "")
-
-
-def path_site(root: str, relative: str) -> str:
-    """The site of a file: the outermost of its folders that is named like a host, else the first below ``root``.
-
-    ``root`` is the name of the folder (or archive) that was asked for, ``relative`` the file's path in it.
-
-    >>> path_site("scraped", "www.example.org/2024/story.html"), path_site("scraped", "news/a/story.html")
-    ('example.org', 'news')
-    >>> path_site("scraped", "story.html")
-    'scraped'
-    """
-    folders = [root, *PurePosixPath(relative).parts[:-1]]
-    named = next((name for name in folders if re.fullmatch(_HOST, name, re.I)), folders[min(1, len(folders) - 1)])
-    return printable(named.lower().removeprefix("www."))
 
 
 def _short_hash(text: str) -> str:

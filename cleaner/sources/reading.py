@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
-import zlib
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Final
 
 from cleaner.errors import BadInput, FetchFailed
-from cleaner.sources.items import (
-    Item,
-    KindHint,
-    SourceFormat,
-    SourceOptions,
-    bounded_gunzip,
-    describe,
-    name_from_url,
-    path_site,
-    printable,
-    read_stream,
-    too_large,
-)
-
-if TYPE_CHECKING:
-    import zipfile
+from cleaner.sources.items import Item, SourceOptions, describe, name_from_url, read_stream
 
 __all__ = ["can_be_read_twice", "count_pages", "is_url", "is_whole_source", "open_source", "open_sources"]
 
-# What a name says about the content. `.html` files that hold no tag, and `.txt` files that are HTML, are common in
-# scrapes, so that a hint is checked against the content later.
-PAGES: Final[dict[str, KindHint]] = {
-    ".html": "html", ".htm": "html", ".xhtml": "html", ".txt": "auto", ".md": "text", ".markdown": "text",
-}  # fmt: skip
-CONTAINERS: Final[dict[str, SourceFormat]] = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".warc": "warc", ".wet": "wet", ".zip": "zip",
-}  # fmt: skip
-COMPRESSED: Final = (".gz", ".zst")
-GOLD: Final = ".gold.txt"
+# `cleaner.sources.files` is imported where a path is given: a page from standard input need not wait for it.
 
 
 def is_url(target: str) -> bool:
     """Whether a target is a web address and not a path."""
     return target.lower().startswith(("http://", "https://"))
-
-
-def source_format(name: str) -> SourceFormat | None:
-    """What a file holds, by its extension, ``None`` if that is not one that is known."""
-    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes[-2:]]
-    if suffixes and suffixes[-1] in COMPRESSED:
-        suffixes.pop()
-    if not suffixes:
-        return None
-    return "page" if suffixes[-1] in PAGES else CONTAINERS.get(suffixes[-1])
 
 
 def is_whole_source(target: str, options: SourceOptions) -> bool:
@@ -64,40 +24,33 @@ def is_whole_source(target: str, options: SourceOptions) -> bool:
         return options.format == "page"
     if target == "-" or is_url(target):
         return True
-    return not Path(target).is_dir() and source_format(target) in ("page", None) and not _is_pattern(target)
+    from cleaner.sources.files import is_one_page
+
+    return is_one_page(target)
 
 
 def can_be_read_twice(targets: Iterable[str], options: SourceOptions) -> bool:
     """Whether all targets are files and folders: not standard input, a pipe, or the web."""
+    from cleaner.sources.files import is_stream
+
     if options.format == "urls":
         return False
-    paths = list(targets)
-    return not any(
-        target == "-"
-        or is_url(target)
-        or (Path(target).exists() and not Path(target).is_dir() and not _is_file(target))
-        for target in paths
-    )
-
-
-def _is_file(target: str) -> bool:
-    return stat.S_ISREG(Path(target).stat().st_mode)
+    return not any(target == "-" or is_url(target) or is_stream(target) for target in targets)
 
 
 def count_pages(targets: Iterable[str], options: SourceOptions) -> int | None:
     """How many pages the targets hold, ``None`` where that takes reading them; for progress, so about right will do."""
+    from cleaner.sources.files import count_files
+
     total = 0
     for target in targets:
         if is_whole_source(target, options):
             total += 1
             continue
-        if options.format != "auto" or not Path(target).is_dir():
+        below = count_files(target) if options.format == "auto" else None
+        if below is None:
             return None
-        for _, _, names in os.walk(target):
-            forms = [source_format(name) for name in names if not name.endswith(GOLD)]
-            if any(form not in ("page", None) for form in forms):
-                return None
-            total += forms.count("page")
+        total += below
     return total
 
 
@@ -117,36 +70,16 @@ def open_source(target: str, options: SourceOptions, *, prefixed: bool = False) 
             yield _fetched(target, options)
         except FetchFailed as error:
             yield Item(target, name_from_url(target), target, url=target, error=str(error))
-    elif _is_pattern(target):
-        yield from _pattern(target, options)
     else:
-        path = Path(target)
-        if path.is_dir():
-            yield from _folder(path, f"{path.resolve().name}/" if prefixed else "", options)
-        else:
-            yield from _file(path, path.name, printable(target), options)
+        from cleaner.sources.files import open_path
+
+        yield from open_path(target, options, prefixed=prefixed)
 
 
 def _fetched(url: str, options: SourceOptions) -> Item:
     from cleaner.sources.web import fetch
 
     return fetch(url, options)
-
-
-def _is_pattern(target: str) -> bool:
-    return any(char in target for char in "*?[") and not Path(target).exists()
-
-
-def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
-    import glob
-
-    found = sorted(glob.glob(target, recursive=True), key=os.fsencode)  # noqa: PTH207 - Path.glob knows no absolute pattern
-    for name in found:
-        path = Path(name)
-        if path.is_file():
-            yield from _file(path, name, printable(name), options)
-    if not found:
-        yield Item(printable(target), "pattern", printable(target), error="no file matches the pattern")
 
 
 def _standard_input(options: SourceOptions) -> Iterator[Item]:
@@ -160,176 +93,6 @@ def _standard_input(options: SourceOptions) -> Iterator[Item]:
         message = f"{options.format} cannot be read from standard input; give the file's path"
         yield Item("-", "stdin", "-", error=message)
     else:
-        yield from _container(stream, "-", options.format, "", options)
+        from cleaner.sources.files import open_container
 
-
-def _file(path: Path, name: str, label: str, options: SourceOptions) -> Iterator[Item]:
-    """The items of one file that the user named; ``name`` is what outputs are named after."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        yield Item(label, name, label, error=describe(error))
-        return
-    if stat.S_ISDIR(mode):
-        yield Item(label, name, label, error="is a folder")
-        return
-    form = options.format if options.format != "auto" else source_format(name)
-    if form in ("page", None):
-        site = path_site(path.absolute().parent.name, path.name)
-        yield Item(label, name, label, path=path, kind=_hint(name), site=site)
-    else:
-        yield from _container(path, label, form, "", options)
-
-
-def _hint(name: str) -> KindHint:
-    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes[-2:]]
-    if suffixes and suffixes[-1] in COMPRESSED:
-        suffixes.pop()
-    return PAGES.get(suffixes[-1], "auto") if suffixes else "auto"
-
-
-def _container(
-    stream: Path | IO[bytes], label: str, form: SourceFormat | None, prefix: str, options: SourceOptions
-) -> Iterator[Item]:
-    items: Iterator[Item]
-    if form == "jsonl":
-        from cleaner.sources.records import read_jsonl
-
-        items = read_jsonl(stream, label, options)
-    elif form == "parquet" and isinstance(stream, Path):
-        from cleaner.sources.records import read_parquet
-
-        items = read_parquet(stream, label, options)
-    elif form in ("warc", "wet"):
-        from cleaner.sources.warc import read_warc
-
-        items = read_warc(stream, label, options)
-    elif form == "urls":
-        from cleaner.sources.web import read_urls
-
-        items = read_urls(stream, label, options)
-    elif form == "zip" and isinstance(stream, Path):
-        items = _zip(stream, label, options)
-    else:
-        items = iter([Item(label, label, label, error=f"cannot be read as {form}")])
-    if not prefix:
-        yield from items
-        return
-    for item in items:
-        yield replace(item, name=prefix + item.name)
-
-
-def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
-    """Every page and container below a folder, sorted by name, depth first, without following links to folders.
-
-    A link to a file outside the folder is refused: an unpacked archive may point anywhere.
-    """
-    label = printable(str(root))
-    inside = root.resolve()
-    pending: list[tuple[Path, str, bool]] = [(root, "", True)]
-    found = False
-    while pending:
-        path, relative, is_folder = pending.pop()
-        if not is_folder:
-            item = _folder_file(path, relative, inside, label)
-            if item is None:
-                continue
-            found = True
-            form = options.format if options.format != "auto" else source_format(relative)
-            if item.error is None and form != "page":
-                yield from _container(path, item.id, form, f"{prefix}{PurePosixPath(relative).parent}/", options)
-            else:
-                yield replace(item, name=prefix + item.name)
-            continue
-        if options.exclude is not None and path.resolve() == options.exclude:
-            continue
-        try:
-            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(path)]
-        except OSError as error:
-            found = True
-            at = printable(str(path))
-            yield Item(at, prefix + relative, label, error=f"folder cannot be listed: {describe(error)}")
-            continue
-        entries.sort(key=lambda entry: os.fsencode(entry[0]), reverse=True)
-        names = {name for name, _ in entries}
-        for name, below in entries:
-            if below or (_is_input(name, options) and not _is_gold(name, names)):
-                pending.append((path / name, f"{relative}/{name}" if relative else name, below))
-    if not found:
-        known = ", ".join((*PAGES, *CONTAINERS))
-        yield Item(label, "folder", label, error=f"no pages in this folder (looked for {known})")
-
-
-def _is_input(name: str, options: SourceOptions) -> bool:
-    return source_format(name) is not None or options.format not in ("auto", "page")
-
-
-def _is_gold(name: str, names: set[str]) -> bool:
-    """A gold text beside its page is a label, not a page."""
-    if not name.endswith(GOLD):
-        return False
-    stem = name[: -len(GOLD)]
-    return any(stem + extension in names for extension in PAGES)
-
-
-def _folder_file(path: Path, relative: str, inside: Path, label: str) -> Item | None:
-    """The item of a file met in a folder; ``None`` for what is no file (a pipe, a socket)."""
-    at = printable(str(path))
-    try:
-        mode = path.stat().st_mode
-        target = path.resolve()
-    except (OSError, RuntimeError) as error:  # a broken link, a loop of links, a file that has just vanished
-        return Item(at, relative, label, error=describe(error))
-    if not stat.S_ISREG(mode):
-        return None
-    if path.is_symlink() and not target.is_relative_to(inside):
-        return Item(at, relative, label, error="a link that leads out of the folder; name its target instead")
-    return Item(at, relative, label, path=path, kind=_hint(relative), site=path_site(inside.name, relative))
-
-
-def _zip(path: Path, label: str, options: SourceOptions) -> Iterator[Item]:
-    """The pages of a zip archive, in the archive's order; folders and other files in it are passed over."""
-    import zipfile
-
-    stem = path.name.removesuffix(path.suffix)
-    found = False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if info.is_dir() or source_format(info.filename) != "page":
-                    continue
-                found = True
-                at = f"{label}:{printable(info.filename)}"
-                name = f"{stem}/{info.filename}"
-                try:
-                    data = _member(archive, info, options.max_bytes)
-                except Exception as error:  # zipfile raises a dozen kinds on a hostile archive
-                    yield Item(at, name, label, error=_zip_fault(error))
-                else:
-                    site = path_site(stem, printable(info.filename))
-                    yield Item(at, name, label, data=data, kind=_hint(info.filename), site=site)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        found = True
-        yield Item(label, label, label, error=_zip_fault(error))
-    if not found:
-        yield Item(label, label, label, error=f"no pages in this archive ({', '.join(PAGES)})")
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> bytes:
-    if info.flag_bits & 1:
-        raise BadInput("encrypted")
-    if info.file_size > max_bytes:
-        raise BadInput(too_large(max_bytes))
-    with archive.open(info) as stream:  # the size in the directory may lie, so the reading is bounded too
-        data = read_stream(stream, max_bytes)
-    return bounded_gunzip(data, max_bytes) if info.filename.lower().endswith(".gz") else data
-
-
-def _zip_fault(error: Exception) -> str:
-    if isinstance(error, BadInput):
-        return str(error)
-    from zipfile import BadZipFile
-
-    if isinstance(error, BadZipFile | zlib.error | EOFError):
-        return f"broken zip archive ({error or 'ends too early'})"
-    return describe(error)
+        yield from open_container(stream, "-", options.format, "", options)
