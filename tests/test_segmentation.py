@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cleaner.page import Elements, Kind, Lines, Page
 from cleaner.segmentation import detect_kind, segment
-from cleaner.segmentation.html import MAX_ATTRIBUTES, trim
+from cleaner.segmentation.repair import MAX_ATTRIBUTES, trim
 
 
 def html(content: str, *, links: bool = False) -> Lines:
