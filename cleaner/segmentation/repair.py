@@ -28,16 +28,12 @@ _CAN_NEST = 4000
 MAX_ATTRIBUTES = 256
 _STEP = 1024
 _OPENS = r"<[a-zA-Z][^\s/>]*+"
-_MANY = (
-    r"""(?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|(?!["'])[^\s>]++))?+)"""
-    f"{{{MAX_ATTRIBUTES + 1}}}"
-)
+_ATTRIBUTE = r"""(?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]{0,100000}+"|'[^']{0,100000}+'|(?!["'])[^\s>]++))?+)"""
+_MANY = f"{_ATTRIBUTE}{{{MAX_ATTRIBUTES + 1}}}"
+_KEPT = f"{_ATTRIBUTE}{{{MAX_ATTRIBUTES}}}+"
+_ALL = f"{_ATTRIBUTE}*+"
 # What looks like a tag may be code or a comment, so nothing that ends one is taken for part of an attribute.
-_IN = r"(?!</|--)"
-_ATTRIBUTE = (
-    rf"""[\s/]*+{_IN}[^\s/>](?:{_IN}[^\s/>=])*+(?:\s*+=\s*+(?:"(?:{_IN}[^"]){{0,100000}}+"|'(?:{_IN}[^']){{0,100000}}+'"""
-    rf"""|(?!["'])(?:{_IN}[^\s>])++))?+"""
-)
+_ENDS = ("</", "--")
 
 
 def mend(html: str) -> bytes:
@@ -87,6 +83,7 @@ def _stretches(html: str, raw: bytes, codes: npt.NDArray[np.uint8]) -> list[tupl
 def _trimmed(html: str, stretches: list[tuple[int, int]]) -> str:
     parts: list[str] = []
     at = done = 0
+    ends = [-1] * len(_ENDS)  # where each comes next, looked for once
     for start, end in stretches:
         # Only those count that fill one of the kilobytes that the page is looked at in.
         if at - (start > at) * ((at - start) // _STEP * _STEP) + _STEP > end:
@@ -96,17 +93,16 @@ def _trimmed(html: str, stretches: list[tuple[int, int]]) -> str:
         opens = re.compile(_OPENS).search(html, first, at) if first >= 0 else None
         if opens is None or re.compile(_MANY).match(html, opens.end()) is None:
             continue
-        kept = stop = opens.end()
-        count = 0
-        pattern = re.compile(_ATTRIBUTE)
-        while (attribute := pattern.match(html, stop)) is not None:
-            count += 1
-            stop = attribute.end()
-            if count == MAX_ATTRIBUTES:
-                kept = stop
+        for i, mark in enumerate(_ENDS):
+            if ends[i] < opens.end():
+                found = html.find(mark, opens.end())
+                ends[i] = found if found >= 0 else len(html)
+        kept = re.compile(_KEPT).match(html, opens.end(), min(ends))
+        every = re.compile(_ALL).match(html, opens.end(), min(ends))
+        stop = every.end() if every is not None else opens.end()
         at = max(at, stop)
-        if count > MAX_ATTRIBUTES:
-            parts.append(html[done:kept])
+        if kept is not None and kept.end() < stop:
+            parts.append(html[done : kept.end()])
             done = stop
     return "".join(parts) + html[done:] if parts else html
 
