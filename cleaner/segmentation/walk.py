@@ -1,12 +1,11 @@
 """The walk over lexbor's tree: its nodes in document order, without recursion, to lines and block elements.
 
-This is the dearest stage of a page, nearly all of it Python's own steps, so the loop does as little as it can for a
-node: what depends on the tags and classes from the root down only is worked out once for each path of them.
+This is the dearest stage of a page, three times the parse. Reading the nodes is a quarter of it, the rest are Python's
+own steps, half of them for block elements.
 """
 
 from __future__ import annotations
 
-from array import array
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -369,7 +368,7 @@ class _Walk:
         parents, path = self.e_parent, _ints(self.e_path)
         depth = _ints(self.depths)[path]
         depth[0] = 0  # the root, which has the path of <html>
-        size = _ints([*map(len, self.texts)])
+        size = _ints([len(text) for text in self.texts])
         return Lines(
             kind=Kind.HTML,
             texts=self.texts,
@@ -451,7 +450,7 @@ _OWN_NUMBERS = 1000  # those that lexbor gives to a name it does not know are ad
 
 
 def _ints(values: list[int]) -> Ints:
-    return np.array(array("i", values), dtype=np.int32)
+    return np.fromiter(values, dtype=np.int32, count=len(values))
 
 
 def _extra(attributes: dict[str, Any]) -> str:
