@@ -42,6 +42,8 @@ def mend(html: str) -> bytes:
     The bytes are made once, for the parser needs them as well, and looked through as an array: 0.05 ms for 250 KB.
     """
     raw = html.encode("utf-8", "ignore")  # so does the parser with a lone surrogate
+    if len(html) < _STEP:
+        return raw
     codes = np.frombuffer(raw, dtype=np.uint8)
     mended = _trimmed(html, _stretches(html, raw, codes))
     if np.count_nonzero(codes == ord("<")) >= MANY_TAGS:

@@ -113,10 +113,10 @@ class _Walk:
         self.e_path = [0]
         self.e_first = [0]
         self.e_last = [0]
-        # The elements that hide what they hold, and for each image and control the element that it is right in.
-        self.hiding: list[int] = []
-        self.images: list[int] = []
-        self.controls: list[int] = []
+        # Few elements hold images or controls, fewer are hidden.
+        self.images: dict[int, int] = {}
+        self.controls: dict[int, int] = {}
+        self.hidden: list[tuple[int, int]] = []
         self.signatures = {("html", ""): 0}
         self.kinds = {("html", b""): 0}
         self.depths = [1]  # of the elements of each path
@@ -132,9 +132,8 @@ class _Walk:
         link_chars_of, link_count_of, bold_chars_of = self.link_chars, self.link_count, self.bold_chars
         element_of, inline_of, noscript_of = self.element, self.inline, self.noscript
         e_parent, e_signature, e_path = self.e_parent, self.e_signature, self.e_path
-        e_first, e_last, hiding = self.e_first, self.e_last, self.hiding
-        images, controls, signatures, known = self.images, self.controls, self.signatures, self.known
-        links = self.links
+        e_first, e_last = self.e_first, self.e_last
+        signatures, known, links = self.signatures, self.known, self.links
         named = dict(_numbered())  # a tag's number costs a quarter of its name
         paths = {(0, 0): 0}
         contexts, depths = [_OUTERMOST], self.depths  # of each path
@@ -144,7 +143,9 @@ class _Walk:
         link_chars = link_count = bold_chars = 0
         line_inline = -1
         in_link = in_bold = 0
+        images = controls = 0
         current = path = 0  # element and its path
+        hidden = 0  # the outermost element around it that is hidden
         context = _OUTERMOST
         in_pre = False
         inline = -1  # signature of the innermost inline element
@@ -164,12 +165,13 @@ class _Walk:
             else:
                 text = " ".join(raw.split())
             if text:
+                size = len(text)
                 texts.append(text)
                 tags.append(context.tag)
                 level.append(context.level)
-                link_chars_of.append(link_chars)
+                link_chars_of.append(link_chars if link_chars < size else size)
                 link_count_of.append(link_count)
-                bold_chars_of.append(bold_chars)
+                bold_chars_of.append(bold_chars if bold_chars < size else size)
                 element_of.append(current)
                 inline_of.append(line_inline)
                 noscript_of.append(context.in_noscript)
@@ -184,7 +186,7 @@ class _Walk:
             line_inline = -1
 
         # The stack holds, for every open node, what it is and what to restore when it is left.
-        stack: list[tuple[Any, int, int, Any]] = []
+        stack: list[tuple[Any, int, int, Any, int]] = []
         push, pop = stack.append, stack.pop
         node = root
         while True:
@@ -226,12 +228,12 @@ class _Walk:
                     link_count = 0
                 attributes = node.attributes
                 classes = extra = ""
+                hides = False
                 if attributes:
                     classes = attributes.get("class") or ""
                     if (len(attributes) > 1 or not classes) and not _TELLING.isdisjoint(attributes):
                         extra = _extra(attributes)
-                        if _hides(attributes):
-                            hiding.append(len(e_parent))
+                        hides = not hidden and _hides(attributes)
                 key = (tag, classes, extra) if extra else (tag, classes)
                 if key in known:
                     signature, kind = known[key]
@@ -245,29 +247,34 @@ class _Walk:
                     contexts.append(_inside(context, tag))
                     depths.append(depths[path] + 1 if current else 1)
                 lines = len(texts)
+                number = len(e_parent)
                 e_parent.append(current)
                 e_signature.append(signature)
                 e_path.append(own_path)
                 e_first.append(lines)
                 e_last.append(lines)
                 if tag == "button":
-                    controls.append(current)
+                    controls += 1
                 child = node.first_child
                 if child is not None:
-                    push((node, BLOCK, inline, current))
-                    current, path, inline = len(e_parent) - 1, own_path, -1
+                    push((node, BLOCK, inline, images, controls))
+                    if hides:
+                        hidden = number
+                    current, path, inline = number, own_path, -1
                     context = contexts[path]
                     in_pre = context.in_pre
                     node = child
                     continue
+                if hides:
+                    self.hidden.append((number, number + 1))
             elif role <= BOLD:
                 child = node.first_child
                 if child is not None:
                     attributes = node.attributes
                     if role == PHRASE:
-                        push((node, PHRASE, inline, None))
+                        push((node, PHRASE, inline, None, 0))
                     elif role == LINK:
-                        push((node, LINK, inline, href))
+                        push((node, LINK, inline, href, 0))
                         in_link += 1
                         link_count += 1
                         href = attributes.get("href") or ""
@@ -275,7 +282,7 @@ class _Walk:
                             pieces.append("")  # or nothing would be flushed
                             marked.append(_OPEN)
                     else:
-                        push((node, BOLD, inline, None))
+                        push((node, BOLD, inline, None, 0))
                         in_bold += 1
                     if attributes:
                         words = attributes.get("class") or ""
@@ -291,7 +298,7 @@ class _Walk:
             elif role == SKIP:
                 pass
             elif role == IMAGE:
-                images.append(current)
+                images += 1
             else:
                 if role != CONTROL:
                     if in_pre and tag == "br":
@@ -303,11 +310,11 @@ class _Walk:
                     else:
                         link_count = 0
                 if role != BREAK:
-                    controls.append(current)
+                    controls += 1
             # nothing below: go on to the right, or up until something is to the right
             following = node.next
             while following is None and stack:
-                node, role, inline, kept = pop()
+                node, role, inline, kept, kept_controls = pop()
                 if role == BLOCK:
                     if pieces:
                         flush()
@@ -316,7 +323,13 @@ class _Walk:
                     lines = e_last[current] = len(texts)
                     if context.is_row and lines - e_first[current] > 1:
                         self.join_row(e_first[current], current)
-                    current = kept
+                    if images != kept or controls != kept_controls:
+                        self.images[current] = images - kept
+                        self.controls[current] = controls - kept_controls
+                    if current == hidden:
+                        self.hidden.append((current, len(e_parent)))
+                        hidden = 0
+                    current = e_parent[current]
                     path = e_path[current]
                     context = contexts[path]
                     in_pre = context.in_pre
@@ -334,6 +347,7 @@ class _Walk:
         if pieces:
             flush()
         e_last[0] = len(texts)
+        self.images[0], self.controls[0] = images, controls
 
     def join_row(self, first: int, row: int) -> None:
         """Make one line of a data row: every cell one short line, no block inside a cell."""
@@ -353,9 +367,8 @@ class _Walk:
             self.markup[first:] = ["\t".join(markup[i] if i >= 0 else "" for i in cells)]
         self.tags[first:] = ["tr"]
         self.level[first:] = [0]
-        self.link_count[first:] = [sum(self.link_count[first:])]
-        for column in (self.link_chars, self.bold_chars):
-            column[first:] = [sum(min(n, len(text)) for n, text in zip(column[first:], texts, strict=True))]
+        for column in (self.link_chars, self.link_count, self.bold_chars):
+            column[first:] = [sum(column[first:])]
         self.element[first:] = [row]
         del self.inline[first + 1 :]
         del self.noscript[first + 1 :]
@@ -365,30 +378,32 @@ class _Walk:
             self.e_last[e] = end
 
     def lines(self, title: str) -> Lines:
-        parents, path = self.e_parent, _ints(self.e_path)
+        parents, path = _ints(self.e_parent), _ints(self.e_path)
         depth = _ints(self.depths)[path]
         depth[0] = 0  # the root, which has the path of <html>
-        size = _ints([len(text) for text in self.texts])
+        hidden = np.zeros(len(parents), dtype=np.int32)
+        for start, stop in self.hidden:
+            hidden[start:stop] = 1
         return Lines(
             kind=Kind.HTML,
             texts=self.texts,
             tags=self.tags,
-            link_chars=np.minimum(_ints(self.link_chars), size),
+            link_chars=_ints(self.link_chars),
             link_count=_ints(self.link_count),
-            bold_chars=np.minimum(_ints(self.bold_chars), size),
+            bold_chars=_ints(self.bold_chars),
             level=_ints(self.level),
-            blank_before=np.zeros(len(size), dtype=np.int32),
+            blank_before=np.zeros(len(self.texts), dtype=np.int32),
             title=title,
             elements=Elements(
-                parent=_ints(parents),
+                parent=parents,
                 signature=_ints(self.e_signature),
                 first=_ints(self.e_first),
                 last=_ints(self.e_last),
-                images=_within(self.images, parents),
-                controls=_within(self.controls, parents),
-                hidden=_hidden(self.hiding, parents),
+                images=_sparse(self.images, len(parents)),
+                controls=_sparse(self.controls, len(parents)),
+                hidden=hidden,
                 depth=depth,
-                children=np.bincount(_ints(parents)[1:], minlength=len(parents)).astype(np.int32),
+                children=np.bincount(parents[1:], minlength=len(parents)).astype(np.int32),
                 path=path,
                 signatures=list(self.signatures),
             ),
@@ -405,28 +420,6 @@ def walk(root: Any, title: str, links: bool) -> Lines:
     if root is not None:
         found.run(root)
     return found.lines(title)
-
-
-def _within(at: list[int], parents: list[int]) -> Ints:
-    """How many of ``at``, each the element that a thing is right in, are in an element and those inside it."""
-    count = [0] * len(parents)
-    for element in at:
-        count[element] += 1
-    for element in range(max(at, default=0), 0, -1):
-        if count[element]:
-            count[parents[element]] += count[element]
-    return _ints(count)
-
-
-def _hidden(hiding: list[int], parents: list[int]) -> Ints:
-    """Which elements are hidden by themselves or by one around them."""
-    out = [0] * len(parents)
-    for element in hiding:
-        out[element] = 1
-    for element in range(hiding[0] if hiding else len(parents), len(parents)):
-        if out[parents[element]]:
-            out[element] = 1
-    return _ints(out)
 
 
 def _named(node: Any) -> tuple[str, int]:
@@ -451,6 +444,12 @@ _OWN_NUMBERS = 1000  # those that lexbor gives to a name it does not know are ad
 
 def _ints(values: list[int]) -> Ints:
     return np.fromiter(values, dtype=np.int32, count=len(values))
+
+
+def _sparse(values: dict[int, int], size: int) -> Ints:
+    out = np.zeros(size, dtype=np.int32)
+    out[list(values)] = list(values.values())
+    return out
 
 
 def _extra(attributes: dict[str, Any]) -> str:
