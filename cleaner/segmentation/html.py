@@ -10,7 +10,7 @@ import re
 from selectolax.lexbor import LexborHTMLParser
 
 from cleaner.page import Lines, Page
-from cleaner.segmentation.repair import mend
+from cleaner.segmentation.repair import flatten, trim
 from cleaner.segmentation.walk import walk
 
 __all__ = ["segment_html"]
@@ -43,17 +43,17 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
     With ``links`` each line also gets ``markup``, its text with Markdown links. An empty or text-free page gives no
     lines. Raises nothing on bad mark-up.
     """
-    lines = _segment(mend(page.content), links)
+    lines = _segment(flatten(trim(page.content)), links)
     if not len(lines) and re.search(_SWALLOWS, page.content):
         # <title/> or <textarea> without an end takes the whole page for its text: then the tag goes instead.
-        lines = _segment(mend(re.sub(_SWALLOWS, " ", page.content)), links)
+        lines = _segment(flatten(trim(re.sub(_SWALLOWS, " ", page.content))), links)
     return lines
 
 
-def _segment(raw: bytes, links: bool) -> Lines:
-    parser = LexborHTMLParser(raw)
+def _segment(html: str, links: bool) -> Lines:
+    parser = LexborHTMLParser(html)
     filled = any(frame.child is not None for frame in parser.tags("iframe"))
-    if filled and raw.count(b"<iframe") > raw.count(b"</iframe"):
+    if filled and html.count("<iframe") > html.count("</iframe"):
         # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
-        parser = LexborHTMLParser(re.sub(_IFRAME, " ", raw.decode()))
+        parser = LexborHTMLParser(re.sub(_IFRAME, " ", html))
     return walk(parser.root, _title(parser), links)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import accumulate, pairwise
 
-import numpy as np
-import numpy.typing as npt
-
-__all__ = ["MAX_ATTRIBUTES", "flatten", "mend", "trim"]
+__all__ = ["MAX_ATTRIBUTES", "flatten", "trim"]
 
 VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 # Many a page never closes these, and the parser does it at the next: they do not nest but through other elements.
@@ -36,61 +32,22 @@ _ALL = f"{_ATTRIBUTE}*+"
 _ENDS = ("</", "--")
 
 
-def mend(html: str) -> bytes:
-    """The bytes to parse: the page as it is, or without what would take the parser quadratic time.
-
-    The bytes are made once, for the parser needs them as well, and looked through as an array: 0.05 ms for 250 KB.
-    """
-    raw = html.encode("utf-8", "ignore")  # so does the parser with a lone surrogate
-    if len(html) < _STEP:
-        return raw
-    codes = np.frombuffer(raw, dtype=np.uint8)
-    mended = _trimmed(html, _stretches(html, raw, codes))
-    if np.count_nonzero(codes == ord("<")) >= MANY_TAGS:
-        mended = flatten(mended)
-    return raw if mended is html else mended.encode("utf-8", "ignore")
-
-
 def trim(html: str) -> str:
     """Drop the attributes of an element beyond the first ``MAX_ATTRIBUTES``; linear in the page.
 
     Ordinary pages are returned as they are. Not seen are tags that hide a ``>``, ``</`` or ``--`` in every kilobyte of
     their attributes.
     """
-    raw = html.encode("utf-8", "ignore")
-    return _trimmed(html, _stretches(html, raw, np.frombuffer(raw, dtype=np.uint8)))
-
-
-def _stretches(html: str, raw: bytes, codes: npt.NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Where ``html`` holds no ``>`` for a kilobyte or more: the characters from and to."""
-    bounds = np.concatenate(([-1], np.flatnonzero(codes == ord(">")), [len(raw)]))
-    long = np.flatnonzero(np.diff(bounds) > _STEP)
-    found = list(zip((bounds[long] + 1).tolist(), bounds[long + 1].tolist(), strict=True))
-    if len(raw) == len(html) or not found:
-        return found
-    # The places of bytes become places of characters: no byte inside a character counts.
-    begins = (codes & 0xC0) != 0x80
-    if np.count_nonzero(begins) != len(html):  # lone surrogates, which have no bytes
-        ends = list(accumulate(len(part) + 1 for part in html.split(">")))
-        return [(begin, end - 1) for begin, end in pairwise([0, *ends]) if end - 1 - begin >= _STEP]
-    out = []
-    place = character = 0
-    for begin, end in found:
-        first = character + int(np.count_nonzero(begins[place:begin]))
-        place, character = end, first + int(np.count_nonzero(begins[begin:end]))
-        out.append((first, character))
-    return out
-
-
-def _trimmed(html: str, stretches: list[tuple[int, int]]) -> str:
     parts: list[str] = []
     at = done = 0
     ends = [-1] * len(_ENDS)  # where each comes next, looked for once
-    for start, end in stretches:
-        # Only those count that fill one of the kilobytes that the page is looked at in.
-        if at - (start > at) * ((at - start) // _STEP * _STEP) + _STEP > end:
+    while at + _STEP <= len(html):
+        if html.find(">", at, at + _STEP) >= 0:
+            at += _STEP
             continue
-        at = end
+        # The tag begins anywhere in the stretch without an end that this kilobyte is part of.
+        start, end = html.rfind(">", done, at) + 1, html.find(">", at)
+        at = end if end >= 0 else len(html)
         first = html.find("<", max(done, start), at)
         opens = re.compile(_OPENS).search(html, first, at) if first >= 0 else None
         if opens is None or re.compile(_MANY).match(html, opens.end()) is None:
