@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cleaner.page import Elements, Kind, Lines, Page
 from cleaner.segmentation import detect_kind, segment
-from cleaner.segmentation.html import MAX_ATTRIBUTES, trim
+from cleaner.segmentation.repair import MAX_ATTRIBUTES, trim
 
 
 def html(content: str, *, links: bool = False) -> Lines:
@@ -608,3 +608,39 @@ def test_many_attributes_are_dropped_wherever_they_stand(before: str, tag: str) 
 def test_code_that_looks_like_a_tag_costs_no_text(begin: str, end: str) -> None:
     code = begin + "word " * 5000 + end
     assert segment(Page(f"<p>above</p>{code}<p>below</p>", Kind.HTML)).texts == ["above", "below"]
+
+
+@pytest.mark.parametrize("before", ["", "é中" * 2000, "\U0001f600" * 999, "\ud800" * 2000])
+def test_many_attributes_are_found_behind_any_characters(before: str) -> None:
+    page = f"<p>{before}</p><div {' '.join(f'a{i}' for i in range(2000))}>in it</div>"
+    assert len(trim(page)) < len(before) + 3000
+
+
+@pytest.mark.parametrize("value", ['"</b>"', "'--'", '"--', "</b"])
+def test_what_may_end_code_ends_the_attributes(value: str) -> None:
+    few, many = (" ".join(f"a{i}" for i in range(n)) for n in (200, 2000))
+    page = f"<div {few} b={value} {many}>in it"
+    assert trim(page) == page
+
+
+def test_text_of_a_line_has_one_blank_between_words() -> None:
+    page = "<p> a  b </p><p>c\xa0d</p><p> e f </p><p>g<b> </b>h</p><p>i\u2003\u3000j</p><p>k\x1cl</p><p>\u200bm  n</p>"
+    assert html(page).texts == ["a b", "c d", "e f", "g h", "i j", "k l", "\u200bm n"]
+
+
+def test_what_blocks_around_say_about_a_line() -> None:
+    page = (
+        "<body><noscript><ol><li><div>a</div><ul><li>b<h3>c</h3></ul><p>d</ol><pre>e<p>f\n\ng</p></pre></noscript><p>h"
+    )
+    lines = html(page)
+    assert lines.noscript is not None
+    rows = list(zip(lines.texts, lines.tags, lines.level.tolist(), lines.noscript.tolist(), strict=True))
+    assert rows == [
+        ("a", "oli", 1, 1), ("b", "li", 2, 1), ("c", "h3", 3, 1), ("d", "oli", 1, 1), ("e", "pre", 0, 1),
+        ("f", "pre", 0, 1), ("g", "pre", 0, 1), ("h", "p", 0, 0),
+    ]  # fmt: skip
+
+
+def test_root_and_html_share_a_path_but_not_a_depth() -> None:
+    for page in ("<p>a", "<html class=b><p>a"):
+        assert elements(html(page)).depth.tolist() == [0, 1, 2, 3]
