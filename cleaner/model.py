@@ -70,11 +70,12 @@ class Head:
     structure: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
     wording: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
 
-    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes]:
-        """The probability, number of words and hash of each line of a batch of pages of this head's kind."""
+    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes, Hashes]:
+        """The probability, number of words, hash and template's hash of each line of pages of this head's kind."""
         columns = Columns(pages, self.weights)
         probabilities = self.predict(compute(columns, self.features))
-        return probabilities, columns.tokens.words, columns.tokens.line_hashes()
+        tokens = columns.tokens
+        return probabilities, tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True)
 
     @cached_property
     def weights(self) -> HashedWeights:

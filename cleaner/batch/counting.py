@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
+from cleaner.batch.spool import Spool
 from cleaner.batch.work import Settings
 from cleaner.sites import SiteCounter, SiteCounts
 from cleaner.sources import Item
@@ -26,29 +29,41 @@ def count_sites(
     jobs: int,
     time_limit: float,
     on_page: Callable[[int], None] | None = None,
+    spool: Spool | None = None,
 ) -> SiteCounts:
     """Counts the lines of all pages by site; the same counts for any number of ``jobs``.
 
-    A page that cannot be read or takes too long adds nothing: why is told when it is cleaned. ``on_page`` is told the
-    number of pages so far. Costs about as much as cleaning them. Raises ``BadOutput`` when there is no room
-    for temporary files.
+    With a ``spool`` every page is also judged and kept there, one that fails with its error, so that what is dear is
+    done once; without one, such a page only adds nothing. ``on_page`` is told the number of pages so far. Costs most of
+    cleaning them either way. Raises ``BadOutput`` when there is no room for temporary files.
     """
     from cleaner.batch.pool import run_chunks
 
     counter = SiteCounter()
-    with (
-        closing(counter),
-        closing(run_chunks("count", chunked(items), settings, jobs=jobs, time_limit=time_limit)) as results,
-    ):
+    given: deque[Item] = deque()  # items whose results are to come, without their data
+    if spool is not None:
+        items = _noted(items, given)
+    results = run_chunks(
+        "count" if spool is None else "judge", chunked(items), settings, jobs=jobs, time_limit=time_limit
+    )
+    with closing(counter), closing(results):
         done = 0
         for chunk in results:
             for result in chunk:
                 done += 1
-                if result.error is None and result.payload:
-                    counter.add(np.frombuffer(result.payload, dtype=np.uint64))
+                if result.keys:
+                    counter.add(np.frombuffer(result.keys, dtype=np.uint64))
+                if spool is not None:
+                    spool.add(given.popleft(), result)
                 if on_page is not None:
                     on_page(done)
         return counter.counts()
+
+
+def _noted(items: Iterable[Item], given: deque[Item]) -> Iterator[Item]:
+    for item in items:
+        given.append(replace(item, data=None))
+        yield item
 
 
 def chunked(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -36,6 +36,7 @@ from cleaner.errors import BadUsage, CleanerError
 
 if TYPE_CHECKING:
     from cleaner.batch.plan import Format, Plan
+    from cleaner.batch.spool import Spool
     from cleaner.batch.work import Settings
     from cleaner.sites import SiteCounts
     from cleaner.sources import SourceOptions
@@ -201,11 +202,13 @@ def _clean_many(
     if progress.shown:
         progress.total = count_pages(paths, options)
 
-    def counts() -> SiteCounts:
+    def counts(spool: Spool) -> SiteCounts:
         if given is not None:
             return given
         with closing(open_sources(paths, options)) as items:
-            return count_sites(items, settings, jobs=jobs, time_limit=time_limit, on_page=progress.on_counted)
+            return count_sites(
+                items, settings, jobs=jobs, time_limit=time_limit, on_page=progress.on_counted, spool=spool
+            )
 
     with closing(open_sources(paths, options)) as items:
         summary = run_batch(
