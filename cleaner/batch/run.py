@@ -28,7 +28,10 @@ _CHANGED: Final = "the input has changed since the run that is to be continued; 
 
 @dataclass(slots=True)
 class Summary:
-    """What a batch did: pages in, cleaned, of those without any main content, failed; and how fast, this time."""
+    """What a batch did: pages in, cleaned, of those without any main content, failed; and how fast, this time.
+
+    The time is that of both passes, where there are two.
+    """
 
     pages: int = 0
     cleaned: int = 0
