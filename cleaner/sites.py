@@ -98,7 +98,7 @@ def rows_of(texts: list[str], lines: tuple[Ints, Hashes, Hashes] | None = None) 
     ``lines`` is the words, hashes and templates of whole lines where they are known: if no line is wrapped they serve,
     and cost nothing.
     """
-    if lines is not None and not any("\n" in text for text in texts):
+    if lines is not None and "\n" not in "".join(texts):
         return Rows(*lines, np.arange(len(texts)))
     rows = [text.split("\n") for text in texts]
     tokens = tokenize([row for text in rows for row in text])
@@ -275,11 +275,11 @@ class SiteCounts:
     def others(self, site: str, rows: Rows) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """How many other pages the site has, and how many of those carry each row, and each row's template."""
         keys = _keys(site, rows)
-        total, own = self.look_up(np.array([keys.site, keys.page], dtype=np.uint64)).tolist()
-        own = int(own > 0)
-        line = np.maximum(self.look_up(keys.line) - own, 0)
-        template = np.maximum(self.look_up(keys.template) - own, 0)
-        return max(total - own, 0), line, template
+        of_page = np.array([keys.site, keys.page], dtype=np.uint64)
+        pages = self.look_up(np.concatenate([of_page, keys.line, keys.template]))
+        pages = np.maximum(pages - (pages[1] > 0), 0)  # without the page itself
+        line, template = np.split(pages[2:], 2)
+        return int(pages[0]), line, template
 
     def save(self, path: Path) -> None:
         """Writes the counts as Parquet, whole or not at all. Raises ``BadOutput``."""
@@ -340,7 +340,7 @@ class SiteCounts:
     def attach(cls, path: Path) -> SiteCounts:
         """The table that `store` wrote, mapped and not read: processes share it. Raises ``BadInput``."""
         try:
-            table: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+            table: Any = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)  # as memmap, slow to slice
             if table.dtype != np.uint64 or table.ndim != 2 or table.shape[0] != 2:
                 raise ValueError("another shape")
         except (OSError, ValueError, EOFError) as error:
