@@ -1,4 +1,4 @@
-"""The first of two passes: on how many pages of its site each line occurs."""
+"""The first of two passes: every page judged, and on how many pages of its site each line occurs."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Spool:
 
     Nobody else can open such a file, so that what is read is what was written, and it is gone with the process,
     however that ends. It lies in ``folder``, where the output has to find room anyway; without one, where temporary
-    files do. Parent of a crawl of any size: nothing is held in memory.
+    files do. Nothing is held in memory.
     """
 
     def __init__(self, folder: Path | None) -> None:

@@ -56,7 +56,7 @@ __all__ = ["clean", "explain"]
 @with_options(JOBS, MODEL, FAVOR, KIND, URL, FROM, TEXT_FIELD, URL_FIELD)
 @click.option(
     "--sites/--no-sites", default=None,
-    help="Read a batch twice: lines that recur on other pages of a site count as its frame.  [default: where possible]",
+    help="Compare the pages of a batch: lines that recur on others of a site count as its frame.  [default: where possible]",
 )  # fmt: skip
 @SITES_FROM
 @click.option("--links", is_flag=True, help="Keep links in Markdown.")
