@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cleaner import Cleaner, Page
 from cleaner.batch import RowsSink, Settings, count_sites, run_batch
+from cleaner.batch.pool import Pool
 from cleaner.errors import BadInput, BadOutput
 from cleaner.model import Model
 from cleaner.page import Kind
@@ -359,9 +360,9 @@ def test_resume_goes_on_with_the_counts_of_the_run(tmp_path: Path, model: str) -
                 raise KeyboardInterrupt
             yield item
 
-    def counts(_: object) -> SiteCounts:
+    def counts(pool: Pool, _: object) -> SiteCounts:
         counted_times.append(1)
-        return count_sites(items(), settings, jobs=1, time_limit=60)
+        return count_sites(items(), settings, pool)
 
     whole, cut = RowsSink(tmp_path / "whole.jsonl"), RowsSink(tmp_path / "cut.jsonl")
     run_batch(items(), settings, whole, sites=counts)
@@ -377,7 +378,7 @@ def test_resume_goes_on_with_the_counts_of_the_run(tmp_path: Path, model: str) -
         run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=counts, resume=True)
     kept.unlink()
     with pytest.raises(BadOutput, match="input has changed"):
-        run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=lambda _: other, resume=True)
+        run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=lambda *_: other, resume=True)
     kept.write_bytes(good)
     summary = run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=counts, resume=True)
     assert summary.resumed_at > 0 and summary.pages == len(ids) and len(counted_times) == 2

@@ -22,6 +22,7 @@ from cli_support import environment, run, story, toy_model
 from cleaner import Cleaner, Page
 from cleaner.batch import FolderSink, RowsSink, Settings, count_sites, run_batch
 from cleaner.batch.packing import pack, unpack
+from cleaner.batch.pool import Pool
 from cleaner.batch.spool import Spool
 from cleaner.batch.work import Result
 from cleaner.errors import BadOutput
@@ -46,10 +47,10 @@ def items(count: int) -> Iterator[Item]:
 
 
 def counts_of(
-    found: Callable[[], Iterator[Item]], settings: Settings, *, spooled: bool = True, time_limit: float = 60
-) -> Callable[[Spool], SiteCounts]:
-    def counts(spool: Spool) -> SiteCounts:
-        return count_sites(found(), settings, jobs=1, time_limit=time_limit, spool=spool if spooled else None)
+    found: Callable[[], Iterator[Item]], settings: Settings, *, spooled: bool = True
+) -> Callable[[Pool, Spool], SiteCounts]:
+    def counts(pool: Pool, spool: Spool) -> SiteCounts:
+        return count_sites(found(), settings, pool, spool=spool if spooled else None)
 
     return counts
 
@@ -289,7 +290,7 @@ def test_a_page_that_hangs_is_waited_for_in_one_pass_only(tmp_path: Path, model:
 
     summary = run_batch(
         found(), settings, RowsSink(tmp_path / "o.jsonl"), jobs=2, time_limit=3,
-        sites=counts_of(found, settings, time_limit=3),
+        sites=counts_of(found, settings),
     )  # fmt: skip
     rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_bytes().splitlines()]
     assert (summary.pages, summary.failed) == (10, 1)

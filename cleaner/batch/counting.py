@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from cleaner.batch.spool import Spool
 from cleaner.batch.work import Settings
 from cleaner.sites import SiteCounter, SiteCounts
 from cleaner.sources import Item
+
+if TYPE_CHECKING:
+    from cleaner.batch.pool import Pool
 
 __all__ = ["chunked", "count_sites"]
 
@@ -25,27 +28,22 @@ CHUNK_BYTES: Final = 4_000_000
 def count_sites(
     items: Iterable[Item],
     settings: Settings,
+    pool: Pool,
     *,
-    jobs: int,
-    time_limit: float,
     on_page: Callable[[int], None] | None = None,
     spool: Spool | None = None,
 ) -> SiteCounts:
-    """Counts the lines of all pages by site; the same counts for any number of ``jobs``.
+    """Counts the lines of all pages by site; the same counts for any number of processes.
 
     With a ``spool`` every page is also judged and kept there, one that fails with its error, so that what is dear is
     done once; without one, such a page only adds nothing. ``on_page`` is told the number of pages so far. Costs most of
     cleaning them either way. Raises ``BadOutput`` when there is no room for temporary files.
     """
-    from cleaner.batch.pool import run_chunks
-
     counter = SiteCounter()
     given: deque[Item] = deque()  # items whose results are to come, without their data
     if spool is not None:
         items = _noted(items, given)
-    results = run_chunks(
-        "count" if spool is None else "judge", chunked(items), settings, jobs=jobs, time_limit=time_limit
-    )
+    results = pool.run("count" if spool is None else "judge", chunked(items), settings)
     with closing(counter), closing(results):
         done = 0
         for chunk in results:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cleaner.batch.counting import chunked
 from cleaner.batch.sinks import Journal, Sink
@@ -18,6 +18,9 @@ from cleaner.batch.work import Job, Result, Settings
 from cleaner.errors import BadInput, BadOutput
 from cleaner.sites import SiteCounts
 from cleaner.sources import Item
+
+if TYPE_CHECKING:
+    from cleaner.batch.pool import Pool
 
 __all__ = ["TIME_LIMIT", "Summary", "run_batch"]
 
@@ -79,7 +82,7 @@ def run_batch(
     overwrite: bool = False,
     strict: bool = False,
     run: dict[str, Any] | None = None,
-    sites: Callable[[Spool], SiteCounts] | None = None,
+    sites: Callable[[Pool, Spool], SiteCounts] | None = None,
     on_result: Callable[[Result, Summary], None] | None = None,
 ) -> Summary:
     """Cleans every item into ``sink``, in ``jobs`` processes beside this one; one result an item, in input order.
@@ -88,8 +91,8 @@ def run_batch(
     ``resume`` goes on only where all of it is the same. ``strict`` stops at the first failure and leaves the output
     unfinished. ``sites`` gives the counts that are evidence for the pages (`count_sites`, `SiteCounts.load`); they
     are asked for when the output is known to be writable, and kept beside it until the run is finished. If it leaves
-    judged pages in the spool that it is given, those are written and ``items`` are not looked at. Raises
-    ``BadOutput``; an interrupted run keeps its journal.
+    judged pages in the spool that it is given beside the workers, those are written and ``items`` are not looked at.
+    Raises ``BadOutput``; an interrupted run keeps its journal.
     """
     summary = Summary()
     identity = {**settings.as_dict(), **(run or {})}
@@ -98,13 +101,18 @@ def run_batch(
         summary = Summary(**journal.counts, resumed_at=journal.counts["pages"])
     if journal.finished:
         return summary
+    from cleaner.batch.pool import Pool  # multiprocessing is not for those who clean one page
+
     try:
-        with _counted(sites, journal, sink) as (counts, spool):
+        with closing(Pool(jobs, time_limit)) as pool, _counted(sites, journal, sink, pool) as (counts, spool):
             job: Job = "clean"
             if spool is not None and spool.pages:
                 job, items = "settle", spool.items()
             settings = settings._replace(sites=counts)
-            results = _results(job, items, settings, journal, sink, jobs, time_limit)
+            pending = iter(items)
+            if journal.done:
+                _skip(pending, journal, sink)
+            results = _last(pool.run(job, chunked(pending), settings), pool)
             _write(results, sink, journal, summary, strict, on_result)
     finally:
         sink.close()
@@ -144,7 +152,7 @@ def _write(
 
 @contextmanager
 def _counted(
-    sites: Callable[[Spool], SiteCounts] | None, journal: Journal, sink: Sink
+    sites: Callable[[Pool, Spool], SiteCounts] | None, journal: Journal, sink: Sink, pool: Pool
 ) -> Iterator[tuple[Path | None, Spool | None]]:
     """Where the counts of the sites lie: those of the run that is continued, or new ones, with pages judged by the way.
 
@@ -159,7 +167,7 @@ def _counted(
     ):
         path = sink.sites or Path(folder) / "sites.npy"
         if not (journal.sites and path.exists()):
-            counts = sites(spool)
+            counts = sites(pool, spool)
             if journal.sites and journal.sites != counts.fingerprint:
                 raise BadOutput(_CHANGED)
             journal.sites = counts.fingerprint
@@ -173,15 +181,12 @@ def _counted(
         yield path, spool
 
 
-def _results(
-    job: Job, items: Iterable[Item], settings: Settings, journal: Journal, sink: Sink, jobs: int, time_limit: float
-) -> Generator[list[Result], None, None]:
-    from cleaner.batch.pool import run_chunks  # multiprocessing is not for those who clean one page
-
-    pending = iter(items)
-    if journal.done:
-        _skip(pending, journal, sink)
-    yield from run_chunks(job, chunked(pending), settings, jobs=jobs, time_limit=time_limit)
+def _last(results: Iterator[list[Result]], pool: Pool) -> Generator[list[Result], None, None]:
+    """The results of the last pass. The workers end with it: they have mapped the counts, which are removed next."""
+    try:
+        yield from results
+    finally:
+        pool.close()
 
 
 def _skip(items: Iterator[Item], journal: Journal, sink: Sink) -> None:

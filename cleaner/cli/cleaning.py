@@ -36,6 +36,7 @@ from cleaner.errors import BadUsage, CleanerError
 
 if TYPE_CHECKING:
     from cleaner.batch.plan import Format, Plan
+    from cleaner.batch.pool import Pool
     from cleaner.batch.spool import Spool
     from cleaner.batch.work import Settings
     from cleaner.sites import SiteCounts
@@ -56,7 +57,7 @@ __all__ = ["clean", "explain"]
 @with_options(JOBS, MODEL, FAVOR, KIND, URL, FROM, TEXT_FIELD, URL_FIELD)
 @click.option(
     "--sites/--no-sites", default=None,
-    help="Compare the pages of a batch: lines that recur on others of a site count as its frame.  [default: where possible]",
+    help="Compare pages: lines that recur on others of their site count as its frame.  [default: where possible]",
 )  # fmt: skip
 @SITES_FROM
 @click.option("--links", is_flag=True, help="Keep links in Markdown.")
@@ -202,13 +203,11 @@ def _clean_many(
     if progress.shown:
         progress.total = count_pages(paths, options)
 
-    def counts(spool: Spool) -> SiteCounts:
+    def counts(pool: Pool, spool: Spool) -> SiteCounts:
         if given is not None:
             return given
         with closing(open_sources(paths, options)) as items:
-            return count_sites(
-                items, settings, jobs=jobs, time_limit=time_limit, on_page=progress.on_counted, spool=spool
-            )
+            return count_sites(items, settings, pool, on_page=progress.on_counted, spool=spool)
 
     with closing(open_sources(paths, options)) as items:
         summary = run_batch(
