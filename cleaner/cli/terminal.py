@@ -65,7 +65,7 @@ class Progress:
     def _draw(self, phase: str, pages: int, failed: int = 0) -> None:
         now = time.monotonic()
         if phase != self.phase:
-            self.phase, self.first = phase, (pages, now)
+            self.phase, self.first, self.drawn = phase, (pages, now), 0.0
         if not self.shown or now - self.drawn <= 0.2:
             return
         self.drawn = now
