@@ -24,7 +24,7 @@ from cleaner.labelled import LabelledPage, as_text, read_labelled
 from cleaner.page import Kind
 from cleaner.pipeline import Cleaner
 from cleaner.segmentation import segment
-from cleaner.sites import WEIGHTS, SiteCounter, SiteCounts, evidence, page_keys
+from cleaner.sites import WEIGHTS, Rows, SiteCounter, SiteCounts, evidence, page_keys, rows_of
 from cleaner.tokens import tokenize
 
 Array = npt.NDArray[np.float64]
@@ -43,7 +43,7 @@ def several(items: Sequence[LabelledPage]) -> dict[str, list[LabelledPage]]:
 def count(site: str, texts: Sequence[list[str]]) -> SiteCounts:
     counter = SiteCounter()
     for lines in texts:
-        counter.add(page_keys(site, lines))
+        counter.add(page_keys(site, rows_of(lines)))
     return counter.counts()
 
 
@@ -145,7 +145,9 @@ def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
             counts = count(site, [data.lines[i].texts for i in at])
             for i in at:
                 p, share, words = parts[i]
-                total, line, template = counts.others(site, tokenize(data.lines[i].texts))
+                tokens = tokenize(data.lines[i].texts)
+                whole = Rows(tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True), np.arange(len(p)))
+                total, line, template = counts.others(site, whole)
                 if total:
                     found = evidence(p, words, total, line, template)
                     p = np.clip(p.astype(np.float64), 1e-6, 1 - 1e-6)

@@ -19,13 +19,14 @@ import random
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -148,25 +149,23 @@ def memory(paths: tuple[str, ...], pages: int, largest: int, jobs: int, sites: b
         args = [str(folder / "in"), "-o", str(folder / "out.jsonl"), "--jobs", str(jobs), "--quiet"]
         parent = subprocess.Popen([*COMMAND, *args, "--sites" if sites else "--no-sites"], stderr=subprocess.PIPE)
         peak: dict[str, float] = {"parent": 0, "worker": 0}
-        rows: list[tuple[int, float, float]] = []
-        spool = folder / ".out.jsonl.rows.part"
+        rows: list[tuple[float, float, float]] = []
         while parent.poll() is None:
             time.sleep(1)
             own, workers = resident(parent.pid), [resident(pid) for pid in workers_of(parent.pid)]
             peak = {"parent": max(peak["parent"], own), "worker": max([peak["worker"], *workers])}
-            rows.append((spool.stat().st_size if spool.exists() else 0, own, max(workers, default=0)))
+            rows.append((spooled(parent.pid), own, max(workers, default=0)))
         if parent.returncode:
             fail(parent.stderr.read().decode() if parent.stderr else "the run failed")
         lines = sum(1 for _ in (folder / "out.jsonl").open("rb"))
         if lines != pages:
             fail(f"{lines} rows for {pages} pages")
-        total = (folder / "out.jsonl").stat().st_size
         click.echo(f"{pages:,} pages ({distinct:,} distinct), {jobs} workers")
-        click.echo("| pages written, about | parent, MB | largest worker, MB |\n|---|---|---|")
+        click.echo("| part of the run | parent, MB | largest worker, MB | between the passes, MB |\n|---|---|---|---|")
         for part in range(0, 101, 10):
-            size, own, worker = min(rows, key=lambda row: abs(row[0] - total * part / 100))
-            click.echo(f"| {pages * size / total:,.0f} | {own:.0f} | {worker:.0f} |")
-        click.echo(f"| peak | {peak['parent']:.0f} | {peak['worker']:.0f} |")
+            held, own, worker = rows[(len(rows) - 1) * part // 100]
+            click.echo(f"| {part} % | {own:.0f} | {worker:.0f} | {held:.0f} |")
+        click.echo(f"| peak | {peak['parent']:.0f} | {peak['worker']:.0f} | {max(row[0] for row in rows):.0f} |")
 
 
 def resident(pid: int) -> float:
@@ -175,6 +174,17 @@ def resident(pid: int) -> float:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except OSError:
         return 0.0
+
+
+def spooled(pid: int) -> float:
+    """Size in MB of the files that a process has open and that have no name."""
+    size = 0
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found = link.stat()
+                size += found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 0 else 0
+    return size / 1e6
 
 
 def workers_of(pid: int) -> list[int]:
@@ -286,6 +296,8 @@ def phase(cut: Path, form: str, name: str) -> str:
     if not journal.exists():
         return "before the journal"
     state = json.loads(journal.read_text())
+    if not state["sites"]:
+        return "in the first pass"
     return "at the end" if state["finished"] else "amid the pages" if state["done"] else "before the first checkpoint"
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from cleaner.calibration import PAGE_WEIGHTS, calibrated
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
@@ -37,13 +38,14 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Model", "shipped_model"]
 
 MAGIC = b"CLEANER\n"
-VERSION = 1
+VERSION = 2
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
 MAX_LEAVES = 32
+MAX_PAGE_WEIGHT = 1e6  # far above any that is learnt, and no sum of a page's numbers overflows
 _ARRAYS: dict[str, str] = {
     "tree": "<i4", "feature": "<i4", "threshold": "<f4", "mask": "<u4", "leaf": "<i4", "value": "<f4",
-    "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
+    "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
 }  # fmt: skip
 _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.info` knows these itself
 _ROWS = 1024  # rows scored at once, so that their conditions stay in the processor's cache
@@ -54,9 +56,9 @@ class _Learnt(NamedTuple):
 
     Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails) with ``mask``,
     the leaves still reachable when the condition fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to right.
-    The sum of leaf values and ``base`` is a log-odds; ``knot_in``/``knot_out`` calibrate its probability.
-    ``structure`` and ``wording`` are the weights of the features learnt from words (`cleaner.features.hashed`);
-    empty ones know nothing.
+    The sum of leaf values and ``base`` is a log-odds; ``page`` are the weights of `cleaner.calibration` and
+    ``knot_in``/``knot_out`` the knots that follow. ``structure`` and ``wording`` are the weights of the features
+    learnt from words (`cleaner.features.hashed`); empty ones know nothing.
     """
 
     features: tuple[str, ...]
@@ -71,6 +73,7 @@ class _Learnt(NamedTuple):
     knot_out: npt.NDArray[np.float32]
     structure: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
     wording: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
+    page: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
 
 class Head(_Learnt):
@@ -79,11 +82,12 @@ class Head(_Learnt):
     # A head is equal to itself only: its arrays could not be asked for a yes or no.
     __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
 
-    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes]:
-        """The probability, number of words and hash of each line of a batch of pages of this head's kind."""
+    def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes, Hashes]:
+        """The probability, number of words, hash and template's hash of each line of pages of this head's kind."""
         columns = Columns(pages, self.weights)
         probabilities = self.predict(compute(columns, self.features))
-        return probabilities, columns.tokens.words, columns.tokens.line_hashes()
+        tokens = columns.tokens
+        return probabilities, tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True)
 
     @cached_property
     def weights(self) -> HashedWeights:
@@ -119,9 +123,17 @@ class Head(_Learnt):
         return out
 
     def predict(self, matrix: npt.NDArray[np.float32]) -> Floats:
-        """The calibrated probability that each row is main content: shape (n,), 0..1."""
-        raw = 1 / (1 + np.exp(-np.clip(self.scores(matrix), -30, 30)))
-        return np.interp(raw, self.knot_in, self.knot_out).astype(np.float32)
+        """The probability that each row is main content, as the trees see it: shape (n,), 0..1, not calibrated."""
+        raw: Floats = (1 / (1 + np.exp(-np.clip(self.scores(matrix), -30, 30)))).astype(np.float32)
+        return raw
+
+    def calibrate(self, probabilities: Floats, words: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> Floats:
+        """What `predict` gave for the lines of some pages, calibrated: shape (n,), 0..1.
+
+        ``words`` of each line, and the first line of each page, rising from 0.
+        """
+        moved = calibrated(probabilities, words, start, self.page)
+        return np.interp(moved, self.knot_in, self.knot_out).astype(np.float32)
 
 
 class _Plan(NamedTuple):
@@ -319,6 +331,10 @@ def _check_head(head: Head) -> None:
     for weights in (head.structure, head.wording):
         if len(weights) not in (0, BUCKETS, TEXT_BUCKETS):
             raise BadModel(f"the word weights are not of {BUCKETS} or {TEXT_BUCKETS} buckets")
+    if len(head.page) not in (0, PAGE_WEIGHTS):
+        raise BadModel(f"the page's weights are not {PAGE_WEIGHTS}")
+    if (np.abs(head.page) > MAX_PAGE_WEIGHT).any():
+        raise BadModel("the page's weights are out of range")
     knots = head.knot_in
     if len(knots) < 2 or len(knots) != len(head.knot_out) or (np.diff(knots) <= 0).any():
         raise BadModel("the calibration does not rise")

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from cleaner.page import CleanedPage, Kind
+from cleaner.page import CleanedPage, Kind, Page
 
 __all__ = [
     "Metadata", "as_explained", "as_explained_text", "as_markdown", "as_record", "as_text", "dropped_lines",
@@ -71,7 +71,7 @@ def as_record(
         "markdown": page.page.markdown,
         "encoding": page.page.encoding,
         "replaced": page.page.replaced,
-        "language": (meta.language if meta else None) or language(page),
+        "language": (meta.language if meta else None) or language(page.page),
         "kept": kept,
         "dropped": dropped,
         "error": None,
@@ -126,25 +126,25 @@ def as_explained_text(page: CleanedPage) -> str:
     return "\n".join(rows)
 
 
-def language(page: CleanedPage) -> str | None:
+def language(page: Page) -> str | None:
     """The language that the page's ``<html lang>`` declares (``"en"``), or ``None``: it is read, never guessed."""
-    if page.page.kind is Kind.TEXT:
+    if page.kind is Kind.TEXT:
         return None
-    found = re.search(_LANG, page.page.content[:65_536], re.I)
+    found = re.search(_LANG, page.content[:65_536], re.I)
     return found[1].lower() if found else None
 
 
-def metadata(page: CleanedPage) -> Metadata:
+def metadata(page: Page) -> Metadata:
     """Title, author, date, site name and language, by trafilatura (tens of milliseconds a page).
 
     A page without HTML has no metadata; nor has one that trafilatura cannot read.
     """
-    if page.page.kind is Kind.TEXT or not page.page.content.strip():
+    if page.kind is Kind.TEXT or not page.content.strip():
         return Metadata()
     from trafilatura.metadata import extract_metadata
 
     try:
-        found = extract_metadata(page.page.content, default_url=page.page.url)
+        found = extract_metadata(page.content, default_url=page.url)
     except Exception:  # a third party's parser on hostile input: missing metadata must not cost the page its text
         return Metadata(language=language(page))
     if found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from cleaner.sites import SiteCounts
+    from cleaner.sites import Rows, SiteCounts
 
-__all__ = ["Cleaner", "clean", "explain", "make_page", "predict"]
+__all__ = ["Cleaner", "Judged", "clean", "explain", "make_page", "predict"]
 
 KindName = Literal["auto", "html", "text"]
 Source = str | bytes | Page
@@ -53,10 +53,45 @@ def make_page(source: Source, *, url: str | None = None, kind: KindName = "auto"
     return Page(content, chosen, url, None, encoding, replaced, markdown and chosen is Kind.TEXT)
 
 
-def predict(model: Model, batch: Sequence[Lines]) -> list[tuple[Floats, Words, Hashes]]:
-    """The probability, word count and hash of each line, for each page of a batch; the pages may be of both kinds."""
-    none = (np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64))
-    out: list[tuple[Floats, Words, Hashes]] = [none] * len(batch)
+class Judged(NamedTuple):
+    """A page and what the model says of its lines, before the other pages of its site have a say.
+
+    ``words``, ``hashes`` and ``templates`` spare the decision and the site's counts another look at the texts.
+    """
+
+    page: Page
+    lines: Lines
+    probabilities: Floats
+    words: Words
+    hashes: Hashes
+    templates: Hashes
+
+    def rows(self) -> Rows:
+        """The page's rows, as its site counts them."""
+        from cleaner.sites import rows_of
+
+        return rows_of(self.lines.texts, (self.words, self.hashes, self.templates))
+
+    def settle(self, favor: Favor, sites: SiteCounts | None = None) -> CleanedPage:
+        """The decision, with the evidence of the page's site where that is counted."""
+        probabilities = self.probabilities if sites is None else self._by_site(sites)
+        kept, confidence = decide(probabilities, self.words, favor, self.hashes)
+        return CleanedPage(self.page, confidence, self.lines, probabilities, kept)
+
+    def _by_site(self, sites: SiteCounts) -> Floats:
+        from cleaner.sites import adjusted, page_site
+
+        site = page_site(self.page)
+        if site is None or not sites.other_pages(site):
+            return self.probabilities
+        return adjusted(self.probabilities, self.rows(), self.page.kind, sites, site)
+
+
+def predict(model: Model, batch: Sequence[Lines]) -> list[tuple[Floats, Words, Hashes, Hashes]]:
+    """The probability, word count, hash and template's hash of each line, for each page of a batch of either kind."""
+    keys = np.zeros(0, dtype=np.uint64)
+    none = (np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64), keys, keys)
+    out: list[tuple[Floats, Words, Hashes, Hashes]] = [none] * len(batch)
     for kind in Kind:
         chosen = [i for i, lines in enumerate(batch) if lines.kind is kind and len(lines)]
         if not chosen:
@@ -64,7 +99,7 @@ def predict(model: Model, batch: Sequence[Lines]) -> list[tuple[Floats, Words, H
         columns = model.head(kind).judge([batch[i] for i in chosen])
         ends = np.cumsum([len(batch[i]) for i in chosen])[:-1]
         for i, *found in zip(chosen, *(np.split(column, ends) for column in columns), strict=True):
-            out[i] = (found[0], found[1], found[2])
+            out[i] = (found[0], found[1], found[2], found[3])
     return out
 
 
@@ -75,8 +110,7 @@ class Cleaner:
     precision or recall; a page of more than ``max_chars`` characters raises `PageTooLarge`; with ``links`` lines
     also keep their links for Markdown output. With ``sites``, the counts of a site's lines (`SiteCounts`, or the path
     of a file that ``cleaner sites build`` made), a page whose site is counted is also judged by what its lines have
-    in common with the site's other pages; that costs about 40 ns a character. Making one costs as much as reading
-    the model file.
+    in common with the site's other pages. Making one costs as much as reading the model file.
     """
 
     def __init__(
@@ -117,6 +151,10 @@ class Cleaner:
         run = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch="2*n_jobs", batch_size=1)
         return chain.from_iterable(run(delayed(self._clean_batch)(batch) for batch in batches))
 
+    def judge_many(self, sources: Iterable[Source]) -> Iterator[Judged]:
+        """`clean_many` up to the decision, in this process: what it needs is all there, and the page may go."""
+        return chain.from_iterable(map(self._judge_batch, self._batches(sources)))
+
     def _check_size(self, source: Source) -> None:
         size = len(source.content if isinstance(source, Page) else source)
         if size > self.max_chars:
@@ -140,29 +178,19 @@ class Cleaner:
         if batch:
             yield batch
 
-    def _clean_batch(self, pages: Sequence[Page]) -> list[CleanedPage]:
+    def _judge_batch(self, pages: Sequence[Page]) -> list[Judged]:
         segmented = [segment(page, links=self.links) for page in pages]
-        cleaned = []
         judged = predict(self.model, segmented)
-        for page, lines, (probabilities, words, hashes) in zip(pages, segmented, judged, strict=True):
-            if self.sites is not None:
-                probabilities = _by_site(self.sites, page, lines, probabilities)
-            kept, confidence = decide(probabilities, words, self.favor, hashes)
-            cleaned.append(CleanedPage(page, confidence, lines, probabilities, kept))
-        return cleaned
+        return [Judged(page, lines, *found) for page, lines, found in zip(pages, segmented, judged, strict=True)]
+
+    def _clean_batch(self, pages: Sequence[Page]) -> list[CleanedPage]:
+        return [judged.settle(self.favor, self.sites) for judged in self._judge_batch(pages)]
 
 
 def _counts(sites: SiteCounts | Path | str) -> SiteCounts:
     from cleaner.sites import SiteCounts
 
     return sites if isinstance(sites, SiteCounts) else SiteCounts.load(sites)
-
-
-def _by_site(sites: SiteCounts, page: Page, lines: Lines, probabilities: Floats) -> Floats:
-    from cleaner.sites import adjusted, page_site
-
-    site = page_site(page)
-    return probabilities if site is None else adjusted(probabilities, lines.texts, page.kind, sites, site)
 
 
 @cache

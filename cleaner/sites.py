@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -23,12 +23,14 @@ import numpy.typing as npt
 
 from cleaner.errors import BadInput, BadOutput
 from cleaner.page import Floats, Kind, Page
-from cleaner.tokens import Hashes, Ints, Tokens, hash_strings, tokenize
+from cleaner.tokens import Hashes, Ints, hash_strings, tokenize
 
 if TYPE_CHECKING:
     import tempfile
 
-__all__ = ["SiteCounter", "SiteCounts", "adjusted", "evidence", "page_keys", "page_site", "site_of"]
+__all__ = [
+    "Rows", "SiteCounter", "SiteCounts", "adjusted", "evidence", "page_keys", "page_site", "rows_of", "site_of",
+]  # fmt: skip
 
 Counts: TypeAlias = "Ints | npt.NDArray[np.float64]"
 
@@ -77,6 +79,33 @@ def _mixed(hashes: Hashes, salt: int) -> Hashes:
     return x ^ (x >> np.uint64(31))
 
 
+class Rows(NamedTuple):
+    """The rows of a page's lines as they are counted: the words, the hash and the template's hash of each.
+
+    A line of wrapped text is counted row by row: what stands beside what differs from page to page. ``first`` has the
+    first row of each line; a page without such lines has a row a line.
+    """
+
+    words: Ints
+    hashes: Hashes
+    templates: Hashes
+    first: Ints
+
+
+def rows_of(texts: list[str], lines: tuple[Ints, Hashes, Hashes] | None = None) -> Rows:
+    """The rows of a page's lines. Costs a tokenization, about 40 ns a character.
+
+    ``lines`` is the words, hashes and templates of whole lines where they are known: if no line is wrapped they serve,
+    and cost nothing.
+    """
+    if lines is not None and "\n" not in "".join(texts):
+        return Rows(*lines, np.arange(len(texts)))
+    rows = [text.split("\n") for text in texts]
+    tokens = tokenize([row for text in rows for row in text])
+    sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    return Rows(tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True), np.cumsum(sizes) - sizes)
+
+
 @dataclass(frozen=True, slots=True)
 class _Keys:
     """The keys of one page: of its site, of the page itself, and of each line and its template (0: no words)."""
@@ -91,29 +120,24 @@ def _site_key(own: int) -> Hashes:
     return _mixed(np.array([own], dtype=np.uint64), 0)
 
 
-def _keys(site: str, tokens: Tokens) -> _Keys:
+def _keys(site: str, rows: Rows) -> _Keys:
     own = int(hash_strings([site])[0])
-    hashes, templates = tokens.line_hashes(), tokens.line_hashes(template=True)
-    some = tokens.words > 0
+    some = rows.words > 0
     zero = np.uint64(0)
-    distinct = np.unique(templates[some])
+    distinct = np.unique(rows.templates[some])
     digest = hashlib.blake2b(distinct.astype("<u8").tobytes(), digest_size=8).digest()
     page = _mixed(np.frombuffer(digest, dtype="<u8").astype(np.uint64), own ^ _PAGE)[0]
     return _Keys(
         _site_key(own)[0],
         page,
-        np.where(some, _mixed(hashes, own), zero),
-        np.where(some, _mixed(templates, own ^ _TEMPLATE), zero),
+        np.where(some, _mixed(rows.hashes, own), zero),
+        np.where(some, _mixed(rows.templates, own ^ _TEMPLATE), zero),
     )
 
 
-def page_keys(site: str, texts: list[str]) -> Hashes:
-    """What one page adds to the counts: the keys of its site, of itself, and of its distinct lines and templates.
-
-    A line of wrapped text is counted row by row: what stands beside what differs from page to page. Costs a
-    tokenization of the lines, about 40 ns a character.
-    """
-    keys = _keys(site, tokenize([row for text in texts for row in text.split("\n")]))
+def page_keys(site: str, rows: Rows) -> Hashes:
+    """What one page adds to the counts: the keys of its site, of itself, and of its distinct lines and templates."""
+    keys = _keys(site, rows)
     lines = np.unique(np.concatenate([keys.line, keys.template]))
     return np.concatenate([np.array([keys.site, keys.page], dtype=np.uint64), lines[lines != 0]])
 
@@ -248,14 +272,14 @@ class SiteCounts:
         """How many pages of a site are counted: at least as many as a page of it has others; costs one look-up."""
         return int(self.look_up(_site_key(int(hash_strings([site])[0])))[0])
 
-    def others(self, site: str, tokens: Tokens) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """How many other pages the site has, and how many of those carry each line, and each line's template."""
-        keys = _keys(site, tokens)
-        total, own = self.look_up(np.array([keys.site, keys.page], dtype=np.uint64)).tolist()
-        own = int(own > 0)
-        line = np.maximum(self.look_up(keys.line) - own, 0)
-        template = np.maximum(self.look_up(keys.template) - own, 0)
-        return max(total - own, 0), line, template
+    def others(self, site: str, rows: Rows) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """How many other pages the site has, and how many of those carry each row, and each row's template."""
+        keys = _keys(site, rows)
+        of_page = np.array([keys.site, keys.page], dtype=np.uint64)
+        pages = self.look_up(np.concatenate([of_page, keys.line, keys.template]))
+        pages = np.maximum(pages - (pages[1] > 0), 0)  # without the page itself
+        line, template = np.split(pages[2:], 2)
+        return int(pages[0]), line, template
 
     def save(self, path: Path) -> None:
         """Writes the counts as Parquet, whole or not at all. Raises ``BadOutput``."""
@@ -316,7 +340,7 @@ class SiteCounts:
     def attach(cls, path: Path) -> SiteCounts:
         """The table that `store` wrote, mapped and not read: processes share it. Raises ``BadInput``."""
         try:
-            table: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+            table: Any = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)  # as memmap, slow to slice
             if table.dtype != np.uint64 or table.ndim != 2 or table.shape[0] != 2:
                 raise ValueError("another shape")
         except (OSError, ValueError, EOFError) as error:
@@ -348,23 +372,19 @@ def evidence(probabilities: Floats, words: Ints, total: int, line: Counts, templ
     return min(1.0, TWIN * own) * np.stack([share, share * length, only_template * length], axis=1)
 
 
-def adjusted(probabilities: Floats, texts: list[str], kind: Kind, counts: SiteCounts, site: str) -> Floats:
+def adjusted(probabilities: Floats, rows: Rows, kind: Kind, counts: SiteCounts, site: str) -> Floats:
     """The probability of each line, moved by how many of the site's other pages carry it: shape (lines,).
 
-    A page whose site is not counted, or has no other page, keeps its probabilities. Costs a tokenization.
+    A page whose site is not counted, or has no other page, keeps its probabilities.
     """
-    total = counts.other_pages(site)
-    if not total or not texts:
+    if not len(probabilities):
         return probabilities
-    rows = [text.split("\n") for text in texts]
-    tokens = tokenize([row for text in rows for row in text])
-    total, line, template = counts.others(site, tokens)
+    total, line, template = counts.others(site, rows)
     if not total:
         return probabilities
     # A line of several rows is as common as its words are on average.
-    first = np.cumsum([0, *map(len, rows[:-1])])
-    words = np.add.reduceat(tokens.words, first)
-    means = [np.add.reduceat(tokens.words * count, first) / np.maximum(words, 1) for count in (line, template)]
+    words = np.add.reduceat(rows.words, rows.first)
+    means = [np.add.reduceat(rows.words * count, rows.first) / np.maximum(words, 1) for count in (line, template)]
     found = evidence(probabilities, words, total, *means)
     p = np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)
     odds = np.log(p / (1 - p)) + found @ np.array(WEIGHTS[kind])

@@ -11,13 +11,14 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, cpu_count, delayed
 
 from cleaner import __version__
+from cleaner.calibration import PAGE_NUMBERS, calibrated, log_odds, page_numbers
 from cleaner.decision import decide
 from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore, Summary, rank_correlation, score_page, summarize
@@ -60,6 +61,9 @@ OTHER_RENDERING, LONG_PAGE = 0.6, 600
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
 KNOTS = 32
+# In calibration a composed page (a transplant, the gold alone) counts for less than a page as scraped.
+COMPOSED_COUNTS = 0.3
+HOLD = 0.1  # how much a page's shift and slope are held to none, in pages
 SCORED = ("as is", "visible")  # the renderings that a training report is made on
 
 
@@ -92,6 +96,11 @@ class Dataset:
     def fold_of_line(self) -> npt.NDArray[np.int64]:
         """The fold of each row."""
         return self.fold[self.page_of]
+
+    def starts_of(self, pages: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Where each of some pages begins among the rows of those pages."""
+        sizes = np.bincount(self.page_of, minlength=len(self.fold))[pages]
+        return np.asarray(np.cumsum(sizes) - sizes, dtype=np.int64)
 
     def batches(self, pages: npt.NDArray[np.int64]) -> Iterator[tuple[list[Lines], npt.NDArray[np.int64]]]:
         """Pages in batches, each with the rows of its lines."""
@@ -358,32 +367,86 @@ def out_of_fold(
     return out
 
 
-def calibration(
-    probabilities: Floats, data: Dataset, rows: npt.NDArray[np.bool_] | None = None
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Knots that turn out-of-fold probabilities into shares of gold words: isotonic regression, thinned out."""
+class Calibration(NamedTuple):
+    """The last fields of a `Head`: what turns the trees' probabilities into shares of gold words."""
+
+    page: npt.NDArray[np.float32]
+    knot_in: npt.NDArray[np.float32]
+    knot_out: npt.NDArray[np.float32]
+
+    def apply(self, data: Dataset, probabilities: Floats, fold: int) -> Floats:
+        """The calibrated probabilities of one fold's lines."""
+        words, start = data.words[data.fold_of_line == fold], data.starts_of(data.fold == fold)
+        moved = calibrated(probabilities[data.fold_of_line == fold], words, start, self.page)
+        return np.interp(moved, self.knot_in, self.knot_out).astype(np.float32)
+
+
+def calibration(probabilities: Floats, data: Dataset, pages: npt.NDArray[np.bool_] | None = None) -> Calibration:
+    """Learnt from out-of-fold probabilities, of all pages or some: each page's shift and slope, then isotonic knots."""
     from sklearn.isotonic import IsotonicRegression
 
-    chosen = slice(None) if rows is None else rows
-    p = probabilities[chosen].astype(np.float64)
+    chosen = np.ones(len(data.fold), dtype=bool) if pages is None else pages
+    rows = chosen[data.page_of]
+    raw, words, share = probabilities[rows], data.words[rows], data.share[rows]
+    start = data.starts_of(chosen)
+    counts = np.where(np.isin(data.rendering, list(COMPOSED)), COMPOSED_COUNTS, 1.0)[data.page_of[rows]]
+    page = _fit_pages(raw, words, start, share, data.weight[rows] * counts)
+    p = calibrated(raw, words, start, page).astype(np.float64)
     iso = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    iso.fit(p, data.share[chosen], sample_weight=np.sqrt(data.words[chosen]) + 1e-6)
+    iso.fit(p, share, sample_weight=(np.sqrt(words) + 1e-6) * counts)
     # Means over equal shares of the lines' range in log-odds, so that the ends are as fine as the middle.
     grid = 1 / (1 + np.exp(-np.linspace(-6, 6, KNOTS - 2)))
     knots = np.concatenate([[0.0], grid, [1.0]])
     value = np.maximum.accumulate(np.clip(iso.predict(knots), 1e-4, 1))
     # Isotonic steps are flat; a slight slope keeps the order of the lines.
     value = np.clip(0.98 * value + 0.02 * knots, 0, 1)
-    return knots.astype(np.float32), value.astype(np.float32)
+    return Calibration(page, knots.astype(np.float32), value.astype(np.float32))
+
+
+def _fit_pages(
+    probabilities: Floats,
+    words: npt.NDArray[np.int64],
+    start: npt.NDArray[np.int64],
+    share: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float32]:
+    """The weights of `cleaner.calibration.calibrated`: logistic regression, held to no change where pages are few."""
+    from scipy.optimize import minimize
+
+    numbers = page_numbers(probabilities, words, start)
+    mean, spread = numbers.mean(axis=0), numbers.std(axis=0) + 1e-6
+    by_page = np.concatenate([np.ones((len(start), 1)), (numbers - mean) / spread], axis=1)
+    odds = log_odds(probabilities)
+    sizes = np.diff(start, append=len(odds))
+    page = np.repeat(np.arange(len(start)), sizes)
+    none = np.zeros((2, PAGE_NUMBERS + 1))
+    none[1, 0] = 1  # a slope of 1 for every page
+    w = weight / weight.sum()
+    hold = HOLD / len(start)
+
+    def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        b = flat.reshape(2, -1)
+        shift, slope = np.einsum("pk,wk->wp", by_page, b)
+        z = shift[page] + slope[page] * odds
+        wrong = w * (1 / (1 + np.exp(-z)) - share)
+        value = (w * (np.logaddexp(0, z) - share * z)).sum() + hold * ((b - none) ** 2).sum()
+        by_row = np.stack([np.add.reduceat(wrong, start), np.add.reduceat(wrong * odds, start)])
+        return float(value), (np.einsum("wp,pk->wk", by_row, by_page) + 2 * hold * (b - none)).ravel()
+
+    b = minimize(loss, none.ravel(), jac=True, method="L-BFGS-B").x.reshape(2, -1)
+    # For numbers as they are: the means go into the constant.
+    plain = b[:, 1:] / spread
+    return (
+        np.concatenate([b[:, :1] - (plain * mean).sum(axis=1, keepdims=True), plain], axis=1).ravel().astype(np.float32)
+    )
 
 
 def cross_calibrated(data: Dataset, probabilities: Floats) -> Floats:
     """Out-of-fold probabilities, each fold calibrated by the others: what an unseen host gets."""
-    fold = data.fold_of_line
     out = np.zeros_like(probabilities)
-    for number in range(int(fold.max()) + 1):
-        test = fold == number
-        out[test] = np.interp(probabilities[test], *calibration(probabilities, data, ~test))
+    for number in range(int(data.fold.max()) + 1):
+        learnt = calibration(probabilities, data, data.fold != number)
+        out[data.fold_of_line == number] = learnt.apply(data, probabilities, number)
     return out
 
 
@@ -407,8 +470,7 @@ def fit_head(
     structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
     head = head._replace(structure=structure, wording=wording)
     if calibrated:
-        knot_in, knot_out = calibration(probabilities, data)
-        head = head._replace(knot_in=knot_in, knot_out=knot_out)
+        head = head._replace(**calibration(probabilities, data)._asdict())
     return head, probabilities
 
 
@@ -430,10 +492,10 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
         probabilities[fold == number] = head.predict(matrix[fold == number])
     out = []
     for number, head in enumerate(heads):
-        knot_in, knot_out = calibration(probabilities, data, fold != number)
+        learnt = calibration(probabilities, data, data.fold != number)
         own = words[number]
         structure, wording = own.structure.astype(np.float16), own.wording.astype(np.float16)
-        out.append(head._replace(knot_in=knot_in, knot_out=knot_out, structure=structure, wording=wording))
+        out.append(head._replace(**learnt._asdict(), structure=structure, wording=wording))
     return out
 
 

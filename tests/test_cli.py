@@ -17,7 +17,10 @@ import click
 import pytest
 from cli_support import environment, main_text, run, story, toy_model
 
+from cleaner.batch import Summary
+from cleaner.batch.work import Result
 from cleaner.cli import app
+from cleaner.cli.terminal import Progress
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs" / "cli.md"
@@ -347,6 +350,27 @@ def test_without_input_at_a_terminal_the_help_is_shown(command: str) -> None:
     assert code == 2 and "Usage:" in shown and "Examples:" in shown
 
 
+def test_progress_knows_its_rate_in_each_pass(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("cleaner.cli.terminal.time.monotonic", lambda: now[0])
+    progress = Progress(quiet=False)
+    progress.shown, progress.total = True, 201
+    for pages in (1, 101):
+        progress.on_counted(pages)
+        now[0] += 10
+    for pages in (1, 101):
+        progress.on_result(Result("a", "a", b""), Summary(pages, failed=1))
+        now[0] += 2
+    assert capsys.readouterr().err.split("\r")[1:] == [
+        "looking for lines that recur: 1 of 201 pages",
+        "looking for lines that recur: 101 of 201 pages, 10/s, 10 s left",
+        "writing: 1 of 201 pages, 1 failed",
+        "writing: 101 of 201 pages, 50/s, 2 s left, 1 failed",
+    ]
+
+
 def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> None:
     (tmp_path / "in").mkdir()
     for number in range(40):
@@ -354,6 +378,6 @@ def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> Non
     args = ["clean", str(tmp_path / "in"), "--model", model, "-o"]
     shown = in_terminal(*args, str(tmp_path / "a"), start=("-c", ALL_DRAWN))[1]
     assert re.search(r"\d+ of 40 pages, \d+/s, [\w ]+ left", shown)
-    assert "looking for lines that recur: " in shown
+    assert "looking for lines that recur: 1 of 40 pages" in shown and "writing: 1 of 40 pages" in shown
     assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet", start=("-c", ALL_DRAWN))[1]
     assert b"\r" not in run(*args, str(tmp_path / "c")).stderr

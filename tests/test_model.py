@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cleaner.calibration import PAGE_WEIGHTS
 from cleaner.errors import BadModel, CleanerError
 from cleaner.features import FEATURES, feature_names
 from cleaner.features.hashed import BUCKETS
@@ -159,6 +160,7 @@ def toy_model(about: dict[str, Any] | None = None) -> Model:
         heads[kind] = Head(
             features=feature_names(kind)[:COLUMNS], base=0.25, **pack_trees(forest),
             knot_in=np.array([0, 0.4, 1], dtype=np.float32), knot_out=np.array([0.01, 0.3, 0.99], dtype=np.float32),
+            page=np.linspace(-1, 1, PAGE_WEIGHTS, dtype=np.float32),
         )  # fmt: skip
     return Model(heads, {"made_by": "a test"} if about is None else about)
 
@@ -192,7 +194,9 @@ def refused_or_works(content: bytes) -> bool:
     assert Model.from_bytes(model.to_bytes()).fingerprint == model.fingerprint
     for kind in Kind:
         if kind in model.heads and len(model.heads[kind].features) <= COLUMNS:
-            found = model.head(kind).predict(MATRIX[:, : len(model.heads[kind].features)])
+            head = model.head(kind)
+            raw = head.predict(MATRIX[:, : len(head.features)])
+            found = head.calibrate(raw, np.arange(len(raw)), np.array([0, 7, 8]))
             assert found.shape == (len(MATRIX),)
             assert ((found >= 0) & (found <= 1)).all()
     return False
@@ -208,7 +212,10 @@ def test_a_saved_model_comes_back_the_same(tmp_path: Path) -> None:
     assert again.about == model.about
     assert [p.name for p in tmp_path.iterdir()] == ["my.model"]
     for kind in Kind:
-        assert (again.head(kind).predict(MATRIX) == model.head(kind).predict(MATRIX)).all()
+        before, after = model.head(kind), again.head(kind)
+        assert (after.predict(MATRIX) == before.predict(MATRIX)).all()
+        lines = before.predict(MATRIX), np.arange(len(MATRIX)), np.array([0, 7, 8])
+        assert (after.calibrate(*lines) == before.calibrate(*lines)).all()
         assert not refused_or_works(GOOD)
 
 
@@ -321,6 +328,8 @@ PLACES = [
     "heads/html/arrays/value/1",
     "heads/html/arrays/feature/1",
     "heads/html/arrays/leaf/0",
+    "heads/html/arrays/page/0",
+    "heads/html/arrays/page/1",
     "heads/html/arrays/knot_in/1",
     "heads/html/arrays/knot_out/0",
     "heads/html/arrays/wording/0",
@@ -341,7 +350,8 @@ def test_a_header_with_odd_values_is_refused_or_harmless(place: str) -> None:
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("version", 2),
+        ("version", 1),
+        ("version", 3),
         ("version", 0),
         ("version", True),
         ("version", 1.0),
@@ -407,12 +417,22 @@ def test_a_header_that_is_no_header_is_refused(header: bytes) -> None:
     assert refused_or_works(join(header, b""))
 
 
+@pytest.mark.parametrize("page", [[0.0] * (PAGE_WEIGHTS - 1), [0.0] * (PAGE_WEIGHTS + 1), [1e30] * PAGE_WEIGHTS])
+def test_weights_of_a_page_that_cannot_be_are_refused(page: list[float]) -> None:
+    model = toy_model()
+    heads = {kind: head._replace(page=np.array(page, dtype=np.float32)) for kind, head in model.heads.items()}
+    with pytest.raises(BadModel, match="page's weights"):
+        Model.from_bytes(Model(heads).to_bytes())
+
+
 @pytest.mark.parametrize("depth", [10, 300, 600, 900, 950, 980, 990, 1000, 5000])
 def test_deep_nesting_where_it_may_stand_does_no_harm(depth: int) -> None:
     _, body = parts()
     digest = hashlib.sha256(body).hexdigest()
     about = b"[" * depth + b"]" * depth
-    refused_or_works(join(b'{"version":1,"body":"%s","heads":{},"about":{"x":%s}}' % (digest.encode(), about), body))
+    refused_or_works(
+        join(b'{"version":%d,"body":"%s","heads":{},"about":{"x":%s}}' % (VERSION, digest.encode(), about), body)
+    )
 
 
 @pytest.mark.parametrize("size", [MAX_HEADER, MAX_HEADER + 1, 2**31, 2**32 - 1, 0])

@@ -130,19 +130,19 @@ def test_metadata_by_trafilatura() -> None:
         "<meta property=og:site_name content='Le Port'></head><body><article><h1>Le bac est en retard</h1>"
         "<p>Le bac a quitté le port.</p></article></body></html>"
     )
-    meta = metadata(cleaned(html, url="https://port.example/bac"))
+    meta = metadata(cleaned(html, url="https://port.example/bac").page)
     assert meta.as_dict() == {
         "title": "Le bac est en retard", "author": "Anne Le Goff", "date": "2024-05-31", "site_name": "Le Port",
         "language": "fr",
     }  # fmt: skip
     assert front_matter(meta).startswith('---\ntitle: "Le bac est en retard"\n')
-    assert metadata(cleaned("just text", kind=Kind.TEXT)).as_dict() == dict.fromkeys(meta.as_dict())
-    assert metadata(cleaned("<not really", url="::")).title is None
+    assert metadata(cleaned("just text", kind=Kind.TEXT).page).as_dict() == dict.fromkeys(meta.as_dict())
+    assert metadata(cleaned("<not really", url="::").page).title is None
 
 
 def test_language_is_read_never_guessed() -> None:
-    assert language(cleaned("<html lang='pt-BR'>")) == "pt"
-    assert language(cleaned("<html data-lang=xx><p>Ceci est du français.")) is None
+    assert language(cleaned("<html lang='pt-BR'>").page) == "pt"
+    assert language(cleaned("<html data-lang=xx><p>Ceci est du français.").page) is None
 
 
 def test_explain_shows_mark_probability_and_kind_and_no_control_characters() -> None:

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from cleaner import Cleaner, Page
 from cleaner.batch import RowsSink, Settings, count_sites, run_batch
+from cleaner.batch.pool import Pool
 from cleaner.errors import BadInput, BadOutput
 from cleaner.model import Model
 from cleaner.page import Kind
-from cleaner.sites import SiteCounter, SiteCounts, adjusted, page_keys, site_of
+from cleaner.sites import SiteCounter, SiteCounts, adjusted, page_keys, rows_of, site_of
 from cleaner.sources import Item, SourceOptions, open_source
-from cleaner.tokens import tokenize
 
 FRAME = ["Home News Sport", "Subscribe to our morning letter and never miss a story again", "Most read today"]
 WORDS = "harbour ferry captain island winter bakery violin garden bridge letter market orchard window railway".split()
@@ -39,7 +39,7 @@ def page(number: int) -> list[str]:
 def counted(pages: list[list[str]], site: str = "example.org") -> SiteCounts:
     counter = SiteCounter()
     for lines in pages:
-        counter.add(page_keys(site, lines))
+        counter.add(page_keys(site, rows_of(lines)))
     counts = counter.counts()
     counter.close()
     return counts
@@ -48,7 +48,7 @@ def counted(pages: list[list[str]], site: str = "example.org") -> SiteCounts:
 def test_other_pages_are_counted_not_the_page_itself() -> None:
     counts = counted([page(n) for n in range(6)])
     lines = page(3)
-    total, line, template = counts.others("example.org", tokenize(lines))
+    total, line, template = counts.others("example.org", rows_of(lines))
     assert total == 5
     assert line.tolist() == [5, 5, 0, 0, 0, 5, 0]
     assert template.tolist() == [5, 5, 0, 0, 0, 5, 5]  # "3 comments", "4 comments"
@@ -56,25 +56,25 @@ def test_other_pages_are_counted_not_the_page_itself() -> None:
 
 def test_a_page_that_was_not_counted_has_all_of_them_as_others() -> None:
     counts = counted([page(n) for n in range(6)])
-    total, line, _ = counts.others("example.org", tokenize(page(9)))
+    total, line, _ = counts.others("example.org", rows_of(page(9)))
     assert total == 6 and line.tolist() == [6, 6, 0, 0, 0, 6, 0]
 
 
 def test_another_site_has_no_part_in_it() -> None:
     counts = counted([page(n) for n in range(6)])
-    total, line, template = counts.others("example.com", tokenize(page(3)))
+    total, line, template = counts.others("example.com", rows_of(page(3)))
     assert total == 0 and not line.any() and not template.any()
 
 
 def test_a_line_twice_on_one_page_is_on_one_page() -> None:
     counts = counted([[*page(n), FRAME[2]] for n in range(3)])
-    assert counts.others("example.org", tokenize([FRAME[2]]))[1].tolist() == [3]
+    assert counts.others("example.org", rows_of([FRAME[2]]))[1].tolist() == [3]
 
 
 def test_pages_that_differ_in_numbers_only_are_one_page() -> None:
     twins = [[f"The lift is closed on day {n} of the month", f"Read {n * n} times"] for n in (3, 17)]
     assert len(counted(twins)) == 0
-    assert counted([*twins, page(1)]).others("example.org", tokenize(page(1)))[0] == 1
+    assert counted([*twins, page(1)]).others("example.org", rows_of(page(1)))[0] == 1
 
 
 @given(st.lists(st.lists(st.sampled_from(["a b", "c", "d 1", "d 2", "", "e f g"]), max_size=5), max_size=12))
@@ -103,7 +103,7 @@ def test_no_room_for_temporary_files_is_one_line(tmp_path: Path, monkeypatch: py
 
 
 def moved(lines: list[str], p: list[float], counts: SiteCounts, kind: Kind = Kind.TEXT) -> list[float]:
-    return [float(x) for x in adjusted(np.array(p, dtype=np.float32), lines, kind, counts, "example.org")]
+    return [float(x) for x in adjusted(np.array(p, dtype=np.float32), rows_of(lines), kind, counts, "example.org")]
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -119,8 +119,8 @@ def test_what_recurs_loses_and_what_does_not_stays_to_the_bit(kind: Kind) -> Non
 def test_nothing_moves_without_other_pages() -> None:
     p = np.array([0.7] * 7, dtype=np.float32)
     for counts in (counted([]), counted([page(3)]), counted([page(n) for n in range(9)], "example.com")):
-        assert adjusted(p, page(3), Kind.TEXT, counts, "example.org") is p
-    assert len(adjusted(p[:0], [], Kind.TEXT, counted([page(1), page(2)]), "example.org")) == 0
+        assert adjusted(p, rows_of(page(3)), Kind.TEXT, counts, "example.org") is p
+    assert len(adjusted(p[:0], rows_of([]), Kind.TEXT, counted([page(1), page(2)]), "example.org")) == 0
 
 
 def test_wrapped_rows_are_counted_each(tmp_path: Path) -> None:
@@ -360,9 +360,9 @@ def test_resume_goes_on_with_the_counts_of_the_run(tmp_path: Path, model: str) -
                 raise KeyboardInterrupt
             yield item
 
-    def counts() -> SiteCounts:
+    def counts(pool: Pool, _: object) -> SiteCounts:
         counted_times.append(1)
-        return count_sites(items(), settings, jobs=1, time_limit=60)
+        return count_sites(items(), settings, pool)
 
     whole, cut = RowsSink(tmp_path / "whole.jsonl"), RowsSink(tmp_path / "cut.jsonl")
     run_batch(items(), settings, whole, sites=counts)
@@ -378,7 +378,7 @@ def test_resume_goes_on_with_the_counts_of_the_run(tmp_path: Path, model: str) -
         run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=counts, resume=True)
     kept.unlink()
     with pytest.raises(BadOutput, match="input has changed"):
-        run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=lambda: other, resume=True)
+        run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=lambda *_: other, resume=True)
     kept.write_bytes(good)
     summary = run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=counts, resume=True)
     assert summary.resumed_at > 0 and summary.pages == len(ids) and len(counted_times) == 2

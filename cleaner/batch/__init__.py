@@ -1,6 +1,7 @@
 """Many pages: worker processes, input order, resuming, one record for every failure.
 
-A batch with evidence from the other pages of a site takes two passes: `count_sites`, then `run_batch` with the counts.
+A batch with evidence from the other pages of a site takes two passes: `count_sites` judges every page into a spool and
+counts its lines, then `run_batch` decides with the counts and writes.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,16 +1,21 @@
-"""The first of two passes: on how many pages of its site each line occurs."""
+"""The first of two passes: every page judged, and on how many pages of its site each line occurs."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from cleaner.batch.spool import Spool
 from cleaner.batch.work import Settings
 from cleaner.sites import SiteCounter, SiteCounts
 from cleaner.sources import Item
+
+if TYPE_CHECKING:
+    from cleaner.batch.pool import Pool
 
 __all__ = ["chunked", "count_sites"]
 
@@ -22,33 +27,40 @@ CHUNK_BYTES: Final = 4_000_000
 def count_sites(
     items: Iterable[Item],
     settings: Settings,
+    pool: Pool,
     *,
-    jobs: int,
-    time_limit: float,
     on_page: Callable[[int], None] | None = None,
+    spool: Spool | None = None,
 ) -> SiteCounts:
-    """Counts the lines of all pages by site; the same counts for any number of ``jobs``.
+    """Counts the lines of all pages by site; the same counts for any number of processes.
 
-    A page that cannot be read or takes too long adds nothing: why is told when it is cleaned. ``on_page`` is told the
-    number of pages so far. Costs about as much as cleaning them. Raises ``BadOutput`` when there is no room
-    for temporary files.
+    With a ``spool`` every page is also judged and kept there, one that fails with its error, so that what is dear is
+    done once; without one, such a page only adds nothing. ``on_page`` is told the number of pages so far. Costs most of
+    cleaning them either way. Raises ``BadOutput`` when there is no room for temporary files.
     """
-    from cleaner.batch.pool import run_chunks
-
     counter = SiteCounter()
-    with (
-        closing(counter),
-        closing(run_chunks("count", chunked(items), settings, jobs=jobs, time_limit=time_limit)) as results,
-    ):
+    given: deque[Item] = deque()  # items whose results are to come, without their data
+    if spool is not None:
+        items = _noted(items, given)
+    results = pool.run("count" if spool is None else "judge", chunked(items), settings)
+    with closing(counter), closing(results):
         done = 0
         for chunk in results:
             for result in chunk:
                 done += 1
-                if result.error is None and result.payload:
-                    counter.add(np.frombuffer(result.payload, dtype=np.uint64))
+                if result.keys:
+                    counter.add(np.frombuffer(result.keys, dtype=np.uint64))
+                if spool is not None:
+                    spool.add(given.popleft(), result)
                 if on_page is not None:
                     on_page(done)
         return counter.counts()
+
+
+def _noted(items: Iterable[Item], given: deque[Item]) -> Iterator[Item]:
+    for item in items:
+        given.append(item._replace(data=None))
+        yield item
 
 
 def chunked(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
@@ -22,7 +22,7 @@ from cleaner.batch.work import Job, Result, Settings, failure, start_job
 from cleaner.errors import CleanerError
 from cleaner.sources import Item
 
-__all__ = ["run_chunks"]
+__all__ = ["Pool"]
 
 # Finished chunks that wait for an earlier one: enough for the others to work on while one page runs out its time.
 MAX_AHEAD: Final = 64
@@ -56,25 +56,14 @@ class _Chunk:
     size: int = field(default=0)
 
 
-def run_chunks(
-    job: Job, chunks: Iterable[list[Item]], settings: Settings, *, jobs: int, time_limit: float
-) -> Generator[list[Result], None, None]:
-    """The results of each chunk, in the order of the chunks, by ``jobs`` processes that do ``job``.
+class Pool:
+    """``jobs`` processes, started when there is work, that stay for the next pass; to be closed.
 
-    A page that takes longer than ``time_limit`` seconds, or ends its worker, gets a failure as its result. Raises
-    ``CleanerError`` if workers cannot be started at all. Closing the iterator ends the processes.
+    A page that takes longer than ``time_limit`` seconds, or ends its worker, gets a failure as its result.
     """
-    pool = _Pool(job, settings, jobs, time_limit)
-    try:
-        yield from pool.run(iter(chunks))
-    finally:
-        pool.close()
 
-
-class _Pool:
-    def __init__(self, job: Job, settings: Settings, jobs: int, time_limit: float) -> None:
-        self.job: Job = job
-        self.settings = settings
+    def __init__(self, jobs: int, time_limit: float) -> None:
+        self.work: tuple[Job, Settings] = ("clean", Settings())
         self.jobs = jobs
         self.time_limit = time_limit
         self.workers: list[_Worker] = []
@@ -82,7 +71,14 @@ class _Pool:
         self.open: dict[int, _Chunk] = {}
         self.failed_starts = 0
 
-    def run(self, chunks: Iterator[list[Item]]) -> Iterator[list[Result]]:
+    def run(self, job: Job, items: Iterable[list[Item]], settings: Settings) -> Generator[list[Result], None, None]:
+        """The results of each chunk of items that ``job`` is done for, in the order of the chunks.
+
+        Raises ``CleanerError`` if workers cannot be started at all. Once it was not run to its end, the pool is only to
+        be closed.
+        """
+        self.work = job, settings
+        chunks = iter(items)
         following = next(chunks, None)
         given = written = 0
         while following is not None or self.open:
@@ -110,7 +106,7 @@ class _Pool:
 
         context = get_context("loky")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.job, self.settings), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self.work), daemon=True)
         process.start()
         theirs.close()
         return _Worker(process, ours, deadline=time.monotonic() + START_SECONDS)
@@ -119,7 +115,7 @@ class _Pool:
         worker.task = task
         worker.deadline = time.monotonic() + self.time_limit
         try:
-            worker.pipe.send(task.items)
+            worker.pipe.send((self.work, task.items))
         except OSError:
             self._lost(worker)
 
@@ -196,6 +192,7 @@ class _Pool:
         return code
 
     def close(self) -> None:
+        """Ends the processes, whatever they are at."""
         for worker in self.workers:
             worker.pipe.close()
             _kill(worker.process)
@@ -223,20 +220,22 @@ def _death(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _serve(pipe: connection.Connection, job: Job, settings: Settings) -> None:
+def _serve(pipe: connection.Connection, first: tuple[Job, Settings]) -> None:
     """The life of a worker: chunks in, results out, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
     sys.stdin = None  # it belongs to the parent
     _die_with_parent()
     try:
-        work = start_job(job, settings)
-    except CleanerError as error:
-        pipe.send(error)
-        return
-    try:
+        wanted = present = first
+        work = start_job(*present)
         pipe.send("ready")
         while True:
-            pipe.send(work(pipe.recv()))
+            wanted, items = pipe.recv()
+            if wanted != present:
+                work, present = start_job(*wanted), wanted
+            pipe.send(work(items))
+    except CleanerError as error:
+        pipe.send(error)
     except (EOFError, OSError):
         return
 

@@ -6,17 +6,21 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cleaner.batch.counting import chunked
 from cleaner.batch.sinks import Journal, Sink
-from cleaner.batch.work import Result, Settings
+from cleaner.batch.spool import Spool
+from cleaner.batch.work import Job, Result, Settings
 from cleaner.errors import BadInput, BadOutput
 from cleaner.sites import SiteCounts
 from cleaner.sources import Item
+
+if TYPE_CHECKING:
+    from cleaner.batch.pool import Pool
 
 __all__ = ["TIME_LIMIT", "Summary", "run_batch"]
 
@@ -27,7 +31,10 @@ _CHANGED: Final = "the input has changed since the run that is to be continued; 
 
 @dataclass(slots=True)
 class Summary:
-    """What a batch did: pages in, cleaned, of those without any main content, failed; and how fast, this time."""
+    """What a batch did: pages in, cleaned, of those without any main content, failed; and how fast, this time.
+
+    The time is that of both passes, where there are two.
+    """
 
     pages: int = 0
     cleaned: int = 0
@@ -75,7 +82,7 @@ def run_batch(
     overwrite: bool = False,
     strict: bool = False,
     run: dict[str, Any] | None = None,
-    sites: Callable[[], SiteCounts] | None = None,
+    sites: Callable[[Pool, Spool], SiteCounts] | None = None,
     on_result: Callable[[Result, Summary], None] | None = None,
 ) -> Summary:
     """Cleans every item into ``sink``, in ``jobs`` processes beside this one; one result an item, in input order.
@@ -83,8 +90,9 @@ def run_batch(
     ``run`` is what the caller knows to decide the bytes besides ``settings`` (the model's fingerprint, the inputs):
     ``resume`` goes on only where all of it is the same. ``strict`` stops at the first failure and leaves the output
     unfinished. ``sites`` gives the counts that are evidence for the pages (`count_sites`, `SiteCounts.load`); they
-    are asked for when the output is known to be writable, and kept beside it until the run is finished. Raises
-    ``BadOutput``; an interrupted run keeps its journal.
+    are asked for when the output is known to be writable, and kept beside it until the run is finished. If it leaves
+    judged pages in the spool that it is given beside the workers, those are written and ``items`` are not looked at.
+    Raises ``BadOutput``; an interrupted run keeps its journal.
     """
     summary = Summary()
     identity = {**settings.as_dict(), **(run or {})}
@@ -93,27 +101,33 @@ def run_batch(
         summary = Summary(**journal.counts, resumed_at=journal.counts["pages"])
     if journal.finished:
         return summary
+    from cleaner.batch.pool import Pool  # multiprocessing is not for those who clean one page
+
     try:
-        with _counted(sites, journal, sink) as counts:
-            _clean(items, settings._replace(sites=counts), sink, journal, summary, jobs, time_limit, strict, on_result)
+        with closing(Pool(jobs, time_limit)) as pool, _counted(sites, journal, sink, pool) as (counts, spool):
+            job: Job = "clean"
+            if spool is not None and spool.pages:
+                job, items = "settle", spool.items()
+            settings = settings._replace(sites=counts)
+            pending = iter(items)
+            if journal.done:
+                _skip(pending, journal, sink)
+            results = _last(pool.run(job, chunked(pending), settings), pool)
+            _write(results, sink, journal, summary, strict, on_result)
     finally:
         sink.close()
     return summary
 
 
-def _clean(
-    items: Iterable[Item],
-    settings: Settings,
+def _write(
+    results: Generator[list[Result], None, None],
     sink: Sink,
     journal: Journal,
     summary: Summary,
-    jobs: int,
-    time_limit: float,
     strict: bool,
     on_result: Callable[[Result, Summary], None] | None,
 ) -> None:
-    results = _results(items, journal, settings, sink, jobs, time_limit)
-    saved = summary.started = time.monotonic()
+    saved = time.monotonic()
     ids = bytes.fromhex(journal.ids)
     try:
         for chunk in results:
@@ -137,15 +151,23 @@ def _clean(
 
 
 @contextmanager
-def _counted(sites: Callable[[], SiteCounts] | None, journal: Journal, sink: Sink) -> Iterator[Path | None]:
-    """Where the counts of the sites lie: those of the run that is continued, or new ones."""
+def _counted(
+    sites: Callable[[Pool, Spool], SiteCounts] | None, journal: Journal, sink: Sink, pool: Pool
+) -> Iterator[tuple[Path | None, Spool | None]]:
+    """Where the counts of the sites lie: those of the run that is continued, or new ones, with pages judged by the way.
+
+    A run that is continued has its counts, but no spool: that went with the process. Its pages are read again.
+    """
     if sites is None:
-        yield None
+        yield None, None
         return
-    with tempfile.TemporaryDirectory(prefix="cleaner-sites-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="cleaner-sites-") as folder,
+        closing(Spool(sink.sites.parent if sink.sites is not None else None)) as spool,
+    ):
         path = sink.sites or Path(folder) / "sites.npy"
         if not (journal.sites and path.exists()):
-            counts = sites()
+            counts = sites(pool, spool)
             if journal.sites and journal.sites != counts.fingerprint:
                 raise BadOutput(_CHANGED)
             journal.sites = counts.fingerprint
@@ -156,18 +178,15 @@ def _counted(sites: Callable[[], SiteCounts] | None, journal: Journal, sink: Sin
             sink.checkpoint(journal)
         elif SiteCounts.attach(path).fingerprint != journal.sites:
             raise BadInput(f"{path}: not the counts that the run began with; start anew with --overwrite")
-        yield path
+        yield path, spool
 
 
-def _results(
-    items: Iterable[Item], journal: Journal, settings: Settings, sink: Sink, jobs: int, time_limit: float
-) -> Generator[list[Result], None, None]:
-    from cleaner.batch.pool import run_chunks  # multiprocessing is not for those who clean one page
-
-    pending = iter(items)
-    if journal.done:
-        _skip(pending, journal, sink)
-    yield from run_chunks("clean", chunked(pending), settings, jobs=jobs, time_limit=time_limit)
+def _last(results: Iterator[list[Result]], pool: Pool) -> Generator[list[Result], None, None]:
+    """The results of the last pass. The workers end with it: they have mapped the counts, which are removed next."""
+    try:
+        yield from results
+    finally:
+        pool.close()
 
 
 def _skip(items: Iterator[Item], journal: Journal, sink: Sink) -> None:

@@ -36,6 +36,8 @@ from cleaner.errors import BadUsage, CleanerError
 
 if TYPE_CHECKING:
     from cleaner.batch.plan import Format, Plan
+    from cleaner.batch.pool import Pool
+    from cleaner.batch.spool import Spool
     from cleaner.batch.work import Settings
     from cleaner.sites import SiteCounts
     from cleaner.sources import SourceOptions
@@ -55,7 +57,7 @@ __all__ = ["clean", "explain"]
 @with_options(JOBS, MODEL, FAVOR, KIND, URL, FROM, TEXT_FIELD, URL_FIELD)
 @click.option(
     "--sites/--no-sites", default=None,
-    help="Read a batch twice: lines that recur on other pages of a site count as its frame.  [default: where possible]",
+    help="Compare pages: lines that recur on others of their site count as its frame.  [default: where possible]",
 )  # fmt: skip
 @SITES_FROM
 @click.option("--links", is_flag=True, help="Keep links in Markdown.")
@@ -199,11 +201,11 @@ def _clean_many(
     if progress.shown:
         progress.total = count_pages(paths, options)
 
-    def counts() -> SiteCounts:
+    def counts(pool: Pool, spool: Spool) -> SiteCounts:
         if given is not None:
             return given
         with closing(open_sources(paths, options)) as items:
-            return count_sites(items, settings, jobs=jobs, time_limit=time_limit, on_page=progress.on_counted)
+            return count_sites(items, settings, pool, on_page=progress.on_counted, spool=spool)
 
     with closing(open_sources(paths, options)) as items:
         summary = run_batch(

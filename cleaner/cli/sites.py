@@ -49,6 +49,7 @@ def build(
       cleaner clean story.html --url https://example.org/story --sites-from sites.parquet
     """
     from cleaner.batch.counting import count_sites
+    from cleaner.batch.pool import Pool
     from cleaner.batch.work import Settings
     from cleaner.sources import count_pages, open_sources
 
@@ -60,10 +61,9 @@ def build(
     if progress.shown:
         progress.total = count_pages(paths, options)
     settings = Settings(kind=kind, max_bytes=options.max_bytes)
-    with closing(open_sources(paths, options)) as items:
-        counts = count_sites(
-            items, settings, jobs=jobs or os.cpu_count() or 1, time_limit=time_limit, on_page=progress.on_counted
-        )
+    pool = Pool(jobs or os.cpu_count() or 1, time_limit)
+    with closing(pool), closing(open_sources(paths, options)) as items:
+        counts = count_sites(items, settings, pool, on_page=progress.on_counted)
     counts.save(path)
     progress.clear()
     if not quiet:

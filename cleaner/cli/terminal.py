@@ -32,7 +32,9 @@ class Progress:
         self.errors = 0
         self.drawn = 0.0
         self.total: int | None = None  # pages in the input, where that is known
-        self.first: tuple[int, float] | None = None  # pages and time when the first result came
+        self.counted = False  # whether a first pass came before
+        self.phase: str | None = None
+        self.first = (0, 0.0)  # pages and time when the phase's first result came
 
     def note(self, message: str) -> None:
         """Replaces the line."""
@@ -45,10 +47,8 @@ class Progress:
 
     def on_counted(self, pages: int) -> None:
         """From time to time, how far the first pass over sites is."""
-        if self.shown and time.monotonic() - self.drawn > 0.2:
-            self.drawn = time.monotonic()
-            total = f" of {self.total:,}" if self.total is not None else ""
-            self.note(f"looking for lines that recur: {pages:,}{total} pages")
+        self._draw("looking for lines that recur: ", pages)
+        self.counted = True
 
     def on_result(self, result: Result, summary: Summary) -> None:
         """Shows a failure, and from time to time how far the batch is."""
@@ -60,18 +60,23 @@ class Progress:
             elif self.errors == SHOWN_ERRORS + 1:
                 self.clear()
                 say("more pages failed; all of them are in the error report")
+        self._draw("writing: " if self.counted else "", summary.pages, summary.failed)
+
+    def _draw(self, phase: str, pages: int, failed: int = 0) -> None:
         now = time.monotonic()
-        first, since = self.first = self.first or (summary.pages, now)
-        if self.shown and now - self.drawn > 0.2:
-            self.drawn = now
-            # Starting the workers takes a second that says nothing of the time that is left.
-            rate = (summary.pages - first) / (now - since) if now - since > 1 else summary.rate
-            failed = f", {summary.failed:,} failed" if summary.failed else ""
-            pages, left = f"{summary.pages:,}", ""
-            if self.total is not None and rate > 0:
-                pages += f" of {self.total:,}"
-                left = f", {_duration(max(0, self.total - summary.pages) / rate)} left"
-            self.note(f"{pages} pages, {rate:,.0f}/s{failed}{left}")
+        if phase != self.phase:
+            self.phase, self.first, self.drawn = phase, (pages, now), 0.0
+        if not self.shown or now - self.drawn <= 0.2:
+            return
+        self.drawn = now
+        shown = f"{phase}{pages:,}" + (f" of {self.total:,}" if self.total is not None else "") + " pages"
+        first, since = self.first
+        if now - since > 1 and pages > first:  # before that, a rate says nothing of the time that is left
+            rate = (pages - first) / (now - since)
+            shown += f", {rate:,.0f}/s"
+            if self.total is not None:
+                shown += f", {_duration(max(0, self.total - pages) / rate)} left"
+        self.note(shown + (f", {failed:,} failed" if failed else ""))
 
     def finish(self, summary: Summary) -> None:
         """Sums up, as one line of JSON."""
