@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cleaner"
 # A module imports only from modules before it. A new module is given its place here, and in CONTRIBUTING's map.
 ORDER = (
-    "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "model",
-    "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings", "evaluation",
+    "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "calibration",
+    "model", "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings", "evaluation",
     "training", "cli",
 )  # fmt: skip
 LEARNING = {"training", "evaluation"}
