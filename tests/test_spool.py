@@ -10,7 +10,6 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -268,7 +267,6 @@ def open_files(pid: int) -> list[str]:
 # Pages that fail
 
 
-@dataclass(frozen=True, slots=True)
 class Endless(Item):
     """A page that never ends, and notes each time that it is begun."""
 

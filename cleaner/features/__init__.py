@@ -325,6 +325,38 @@ def _shape_features() -> Iterable[Feature]:
     yield Feature("title like ±8", TEXT, lambda c: c.window("title_like", 8) / c.window("one", 8), "own")
 
 
+def _place_features() -> Iterable[Feature]:
+    """What stood above a line, prose or not: which labels, how much that recurs, what the words above and below say."""
+    for name in ("share", "related", "legal", "subscribe", "comment", "nav", "byline"):
+        yield Feature(
+            f"since cue {name}", TEXT, partial(lambda n, c: _log(c.since(c.column(n) > 0)), f"label_{name}"), "own"
+        )
+    for name in ("share", "related", "legal", "subscribe", "comment", "nav", "byline", "shop"):
+        yield Feature(f"cues {name} above", TEXT, partial(lambda n, c: _log(c.above(n)), f"label_{name}"), "own")
+    for name in ("repeats", "template_repeats"):
+        label, column = name.replace("_", " "), f"recurs_{name}"
+        for r in (8, 20):
+            yield Feature(
+                f"{label} ±{r}",
+                TEXT,
+                partial(lambda n, r, c: c.window(n, r) / c.window("one", r), f"log_{name}", r),
+                "own",
+            )
+        yield Feature(f"{label} above", TEXT, partial(lambda n, c: _log(c.above(n)), column), "own")
+        yield Feature(f"since {label}", TEXT, partial(lambda n, c: _log(c.since(c.column(n) > 0)), column), "own")
+        yield Feature(f"page {label}", TEXT, partial(lambda n, c: c.total(n) / c.total("one"), column), "own")
+    for r in (10, 30):
+        yield Feature(f"lowest wording {r} above", TEXT, partial(lambda r, c: shapes.lowest_above(c, r), r), "own")
+    for name, words in (("wording", "words"), ("prose wording", "prose_words")):
+        column = name.replace(" ", "_") + "_words"
+        yield Feature(
+            f"{name} above", TEXT, partial(lambda n, w, c: _ratio(c.above(n), c.above(w)), column, words), "own"
+        )
+        yield Feature(
+            f"{name} below", TEXT, partial(lambda n, w, c: _ratio(c.below(n), c.below(w)), column, words), "own"
+        )
+
+
 def _learnt_features() -> Iterable[Feature]:
     for name, kinds in (("structure", HTML), ("wording", BOTH)):
         yield Feature(name, kinds, partial(lambda n, c: c.column(n), name), "own")
@@ -375,7 +407,7 @@ FEATURES: dict[str, Feature] = {
     feature.name: feature
     for family in (
         _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
-        _class_features, _group_features, _learnt_features, _shape_features,
+        _class_features, _group_features, _learnt_features, _shape_features, _place_features,
     )
     for feature in map(_chosen, family())
     if feature.kinds

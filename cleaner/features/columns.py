@@ -99,10 +99,11 @@ class Columns:
     # -- single lines ------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> Array:
-        """The column ``name`` (a ``_make_…`` method below), as float64, shape (n,)."""
+        """The column ``name`` (a ``_make_…`` method, or ``label_`` and a class of cues), as float64, shape (n,)."""
         found = self._named.get(name)
         if found is None:
-            made = getattr(self, f"_make_{name}")()
+            label = name.removeprefix("label_")
+            made = self.label(label) if label != name else getattr(self, f"_make_{name}")()
             found = self._named[name] = np.asarray(made, dtype=np.float64)
         return found
 
@@ -227,12 +228,22 @@ class Columns:
         out: Array = self._cue_words[CUES.index(name)] / np.maximum(self.column("words"), 1)
         return out
 
+    def label(self, name: str) -> npt.NDArray[np.bool_]:
+        """Short lines that are mostly cue phrases of one class: they announce it, where a longer line talks of it."""
+        return np.asarray((self.cue(name) >= 0.5) & (self.column("words") <= PROSE_WORDS))
+
     def _make_cue(self) -> Any:
         """The same over all classes: the largest share."""
         return self._cue_words.max(axis=0) / np.maximum(self.column("words"), 1)
 
     def _make_cue_words(self) -> Any:
         return self._cue_words.max(axis=0)
+
+    def _make_wording_words(self) -> Any:
+        return self.column("wording") * self.column("words")
+
+    def _make_prose_wording_words(self) -> Any:
+        return self.column("wording") * self.column("prose_words")
 
     def _make_prose(self) -> Any:
         """1 for a line that looks like a sentence or more: long, few links, something of a sentence's marks."""
@@ -305,6 +316,19 @@ class Columns:
         _, _, lines, fresh = self._vocabulary
         alone = fresh & np.append(fresh[1:], True)
         return self.tally(lines[alone]) / np.maximum(self.column("words"), 1)
+
+    def _make_log_repeats(self) -> Any:
+        """How often a line of a few words recurs in its page, as a log: what stands under every comment or teaser."""
+        return np.log1p(np.maximum(self.column("repeats") - 1, 0)) * (self.column("words") <= 8)
+
+    def _make_log_template_repeats(self) -> Any:
+        return np.log1p(np.maximum(self.column("template_repeats") - 1, 0)) * (self.column("words") <= PROSE_WORDS)
+
+    def _make_recurs_repeats(self) -> Any:
+        return (self.column("repeats") >= 3) & (self.column("words") <= 8)
+
+    def _make_recurs_template_repeats(self) -> Any:
+        return (self.column("template_repeats") >= 3) & (self.column("words") <= PROSE_WORDS)
 
     # -- learnt from words ---------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ __all__ = [
     "body",
     "copy_distance",
     "end_repeats",
+    "lowest_above",
     "lowest_since_prose",
     "neighbour_code",
     "overlap",
@@ -32,6 +33,7 @@ Array: TypeAlias = "npt.NDArray[np.float64]"
 # About the mean length of a line of prose in the training pages, halved.
 _NOT_PROSE = 12.0
 _TITLE_WORDS = 50
+LABEL_WORDS = 12  # as many as a line of prose has at least
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -138,6 +140,20 @@ def lowest_since_prose(c: Columns, values: Array) -> Array:
     # The line of prose itself says nothing of what follows.
     out: Array = np.minimum.accumulate(np.where(prose, step / 2, values) - part) + part
     return np.where(prose, values, out)
+
+
+def lowest_above(c: Columns, reach: int) -> Array:
+    """The lowest wording of the short lines among the ``reach`` above, 0 where none is below that."""
+    value = np.where(c.column("words") <= LABEL_WORDS, np.minimum(c.column("wording"), 0.0), 0.0)
+    # Minima over stretches that double in length; the last step overlaps.
+    size = 1
+    while size < reach:
+        step = min(size, reach - size)
+        at = np.maximum(c.row - step, 0)
+        value = np.where(c.row - step >= c.low, np.minimum(value, value[at]), value)
+        size += step
+    above = np.maximum(c.row - 1, 0)
+    return np.where(c.row > c.low, value[above], 0.0)
 
 
 def neighbour_code(c: Columns, codes: npt.NDArray[np.uint8], offset: int) -> Array:
