@@ -8,7 +8,7 @@ Platt 1999, with a page's evidence); then isotonic knots as before. Within a pag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cleaner.page import Floats
 
-__all__ = ["PAGE_NUMBERS", "PAGE_WEIGHTS", "calibrated", "log_odds", "page_numbers"]
+__all__ = ["PAGE_NUMBERS", "PAGE_WEIGHTS", "Calibration", "calibrated", "log_odds", "page_numbers"]
 
 PAGE_NUMBERS: Final = 6
 PAGE_WEIGHTS: Final = 2 * (PAGE_NUMBERS + 1)  # shift and slope, each a constant and one weight a number
@@ -76,3 +76,19 @@ def calibrated(
     odds = shift[page] + np.maximum(slope, _LEAST_SLOPE)[page] * log_odds(probabilities)
     moved: Floats = (1 / (1 + np.exp(-np.clip(odds, -30, 30)))).astype(np.float32)
     return moved
+
+
+class Calibration(NamedTuple):
+    """What turns the trees' probabilities into shares of gold words: the weights of `calibrated`, then knots."""
+
+    page: npt.NDArray[np.float32]
+    knot_in: npt.NDArray[np.float32]
+    knot_out: npt.NDArray[np.float32]
+
+    def apply(self, probabilities: Floats, words: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> Floats:
+        """The calibrated probabilities of the lines of some pages: shape (lines,), 0..1.
+
+        ``words`` of each line, and the first line of each page, rising from 0.
+        """
+        moved = calibrated(probabilities, words, start, self.page)
+        return np.interp(moved, self.knot_in, self.knot_out).astype(np.float32)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from cleaner.calibration import PAGE_WEIGHTS, calibrated
+from cleaner.calibration import PAGE_WEIGHTS, Calibration
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
@@ -132,8 +132,7 @@ class Head(_Learnt):
 
         ``words`` of each line, and the first line of each page, rising from 0.
         """
-        moved = calibrated(probabilities, words, start, self.page)
-        return np.interp(moved, self.knot_in, self.knot_out).astype(np.float32)
+        return Calibration(self.page, self.knot_in, self.knot_out).apply(probabilities, words, start)
 
 
 class _Plan(NamedTuple):

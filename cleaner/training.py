@@ -11,14 +11,14 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, cpu_count, delayed
 
 from cleaner import __version__
-from cleaner.calibration import PAGE_NUMBERS, calibrated, log_odds, page_numbers
+from cleaner.calibration import PAGE_NUMBERS, Calibration, calibrated, log_odds, page_numbers
 from cleaner.decision import decide
 from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore, Summary, rank_correlation, score_page, summarize
@@ -367,20 +367,6 @@ def out_of_fold(
     return out
 
 
-class Calibration(NamedTuple):
-    """The last fields of a `Head`: what turns the trees' probabilities into shares of gold words."""
-
-    page: npt.NDArray[np.float32]
-    knot_in: npt.NDArray[np.float32]
-    knot_out: npt.NDArray[np.float32]
-
-    def apply(self, data: Dataset, probabilities: Floats, fold: int) -> Floats:
-        """The calibrated probabilities of one fold's lines."""
-        words, start = data.words[data.fold_of_line == fold], data.starts_of(data.fold == fold)
-        moved = calibrated(probabilities[data.fold_of_line == fold], words, start, self.page)
-        return np.interp(moved, self.knot_in, self.knot_out).astype(np.float32)
-
-
 def calibration(probabilities: Floats, data: Dataset, pages: npt.NDArray[np.bool_] | None = None) -> Calibration:
     """Learnt from out-of-fold probabilities, of all pages or some: each page's shift and slope, then isotonic knots."""
     from sklearn.isotonic import IsotonicRegression
@@ -446,7 +432,8 @@ def cross_calibrated(data: Dataset, probabilities: Floats) -> Floats:
     out = np.zeros_like(probabilities)
     for number in range(int(data.fold.max()) + 1):
         learnt = calibration(probabilities, data, data.fold != number)
-        out[data.fold_of_line == number] = learnt.apply(data, probabilities, number)
+        rows = data.fold_of_line == number
+        out[rows] = learnt.apply(probabilities[rows], data.words[rows], data.starts_of(data.fold == number))
     return out
 
 
