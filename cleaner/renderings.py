@@ -158,8 +158,20 @@ RENDERINGS: dict[str, Render] = {
     "joined": _joined,
     "broken": _broken,
 }
+# What points from the midst of a story to another page: a cue phrase that says so, a mark, a title.
+_POINTER = re.compile(r"\W*([^\W\d_][^:|>»–]{1,40}?)\s*[:|>»–]\s*\S.{8,200}$")
+_POINTERS = (
+    "{label}: {title}", "{label}: {title}", "{label}: {title}", "{label}: {title}", "{label} | {title}",
+    "{label} | {title}", "{label}: [{title}]", "[{label}: {title}]", "({label}: {title})", "{label}: {title} »",
+    "{label} > {title}", "{label} – {title}", "{label}:\n{title}", "{label}\n{title}", "{label}\n{title}\n{other}",
+    "{label}:\n- {title}\n- {other}", "{label}:\n• {title}", "{label}: [{title}]({url})", "{title}", "» {title}",
+    "* {title}",
+)  # fmt: skip
 COMPOSED = ("partly cleaned", "transplant", "short transplant", "clean article")
 OWN_LABEL = 0.4  # the share of a transplant's labels that other pages give; the rest are cue phrases
+INSERTS = 0.4  # the share of transplants with lists or headings of other pages' main content in them
+SHORT_LINE = 12  # words
+_HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 
 
 def _runs(main: Labels, wanted: bool) -> list[tuple[int, int]]:
@@ -213,6 +225,19 @@ class _Junk:
         self.runs = [other.texts[a:b] for other, labels in donors for a, b in _runs(labels, False)]
         lines = [text for run in self.runs for text in run]
         count = [_size(text) for text in lines]
+        # What looks like junk and is content: lists, tables and headings of the donors' own main content.
+        self.lists = [
+            run
+            for other, labels in donors
+            for a, b in _runs(labels & (np.array([_size(text) for text in other.texts]) <= SHORT_LINE), True)
+            if len(run := other.texts[a:b]) > 1
+        ]
+        self.headings = [
+            text
+            for other, labels in donors
+            for text, tag, main in zip(other.texts, other.tags, labels.tolist(), strict=True)
+            if main and tag in _HEADINGS and _size(text) <= SHORT_LINE
+        ]
         self.labels = [text for text, n in zip(lines, count, strict=True) if n <= 3 and len(text) > 2] or lines
         self.titles = [text for text, n in zip(lines, count, strict=True) if 5 <= n <= 14 and "\t" not in text]
         self.titles += [other.title for other, _ in donors if 5 <= _size(other.title) <= 14]
@@ -221,13 +246,24 @@ class _Junk:
         self.rng = rng
         self.phrases = phrases(language or "en")
 
-    def label(self, *classes: str) -> str:
-        """A short line of the donors, or a cue phrase of one of some classes, in lower, mixed or upper case."""
+    def pointers(self, texts: Sequence[str]) -> Labels:
+        """Which lines point to another page; golds disagree about these, so a transplant has only those put into it."""
+        known = set(self.phrases["related"])
+        found = (_POINTER.match(text) for text in texts)
+        return np.fromiter((m is not None and m[1].strip().lower() in known for m in found), bool, len(texts))
+
+    def label(self, *classes: str, own: float = OWN_LABEL, cut: float = 0.0) -> str:
+        """A short line of the donors, or a cue phrase of one of some classes, in lower, mixed or upper case.
+
+        ``own`` is the share of the first, ``cut`` the share of phrases of which only the first word is taken.
+        """
         rng = self.rng
         pool = [phrase for name in classes for phrase in self.phrases[name]]
-        if not pool or rng.random() < OWN_LABEL:
+        if not pool or rng.random() < own:
             return rng.choice(self.labels).rstrip(":")
         phrase = rng.choice(pool)
+        if rng.random() < cut:
+            phrase = phrase.split(" ")[0]
         way = rng.random()
         return phrase[0].upper() + phrase[1:] if way < 0.5 else phrase.title() if way < 0.8 else phrase.upper()
 
@@ -238,16 +274,29 @@ class _Junk:
         if way < 0.3 or not self.titles:
             return [self.label("ad", "share", "related", "subscribe", "comment")]
         title = rng.choice(self.titles)
-        if way < 0.45:
+        if way < 0.4:
             return [title.upper()]
-        if way < 0.75:
-            dress = ("{0}: {1}", "{0}: [{1}]", "[{0}: {1}]", "{0} | {1}", "{1}", "{0}\n{1}", "{0}: {1} »", "{0}:\n{1}")
-            dressed = rng.choice(dress).format(self.label("related"), title)
-            return (dressed.upper() if rng.random() < 0.2 else dressed).split("\n")
+        if way < 0.78:
+            # "More:" and "Also:" are in no list: too short to be a cue, but plain as a lead.
+            label = self.label("related", own=0.15, cut=0.25)
+            address = f"https://www.example.com/{rng.randint(1, 10**6)}"
+            pointer = rng.choice(_POINTERS).format(label=label, title=title, other=rng.choice(self.titles), url=address)
+            return (pointer.upper() if rng.random() < 0.2 else pointer).split("\n")
         if way < 0.85 and self.prose:
             return [rng.choice(self.prose)]
         run = rng.choice(self.runs)
         return run[: rng.randint(1, 3)]
+
+    def insert(self, body: list[str]) -> None:
+        """Put a list or a heading of another page's main content into a story: it is content there as well."""
+        rng = self.rng
+        at = rng.randint(1, len(body) - 1)
+        if self.lists and rng.random() < 0.7:
+            run = rng.choice(self.lists)
+            start = rng.randrange(len(run) - 1)
+            body[at:at] = run[start : start + rng.randint(2, 12)]
+        elif self.headings:
+            body.insert(at, rng.choice(self.headings))
 
     def tail(self, url: str | None) -> list[str]:
         """What stands below the last paragraph: a run of junk, a list of titles, a notice, the page's address."""
@@ -313,24 +362,28 @@ def transplant(
 
     The junk is the donors' own, partly in the dress that old scrapes give it: a headline in capitals or behind a
     label, a list of titles with a frame around each, the page's address. Labels are theirs, or cue phrases of the
-    ``language``. A caption may stand twice.
+    ``language``. A caption may stand twice. The story may have lists and headings of the donors' own main content put
+    into it, which are content: not all that is short and stands among paragraphs is junk.
     """
-    inside = np.flatnonzero(main)[:most]
-    body = [lines.texts[i] for i in inside]
     junk = _Junk(donors, rng, language)
-    gold = "\n".join(body)
+    inside = np.flatnonzero(main & ~junk.pointers(lines.texts))[:most]
+    body = [lines.texts[i] for i in inside]
     if not body or not junk.runs:
-        return _lay_out(body, rng), gold
+        return _lay_out(body, rng), "\n".join(body)
     if rng.random() < 0.5:
         # Capitals alone are no sign of junk: headings have them too.
-        body = [text.upper() if lines.tags[i][0] == "h" else text for i, text in zip(inside, body, strict=True)]
+        body = [text.upper() if lines.tags[i] in _HEADINGS else text for i, text in zip(inside, body, strict=True)]
+    if len(body) > 2 and rng.random() < INSERTS:
+        for _ in range(rng.choice((1, 1, 2))):
+            junk.insert(body)
+    gold = "\n".join(body)
     out: list[str] = []
     # A third of the pages were cleaned before: what is left is little, and nothing says that there is more.
     light = rng.random() < 0.35
     for _ in range(0 if light else rng.randint(0, 2)):
         out += rng.choice(junk.runs)[-rng.choice((1, 2, 4, 25)) :]
     out += junk.byline() if rng.random() < 0.3 else []
-    rate = rng.choice((0.0, 0.05, 0.1)) if light else rng.choice((0.0, 0.05, 0.1, 0.2))
+    rate = rng.choice((0.0, 0.05, 0.1, 0.2)) if light else rng.choice((0.0, 0.05, 0.1, 0.2, 0.35))
     short = [i for i, text in enumerate(body[:12]) if 5 <= _size(text) <= 40]
     twice = rng.choice(short) if short and rng.random() < 0.4 else -1
     for i, text in enumerate(body):

@@ -51,6 +51,7 @@ _NOT_ALL_LETTERS = ((0x0000, 0x33FF), (0x4DC0, 0x4DFF), (0xA000, 0xABFF), (0xD7A
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _TOKEN_BASE = 0xC2B2AE3D27D4EB4F
 _SPREAD = 0xD6E8FEB86659FD93
+LEAD_WORDS = 6  # as many as a cue phrase has at most; what is longer is a sentence
 _NUMBER = np.uint64(0x165667B19E3779F9)  # the hash that stands for every word with a digit, in templates
 
 
@@ -127,6 +128,8 @@ class Tokens(NamedTuple):
     ``digits`` words that hold a digit. ``counts`` has a row a line and a column a character class; ``chars`` is the
     length of each line; ``head`` and ``tail`` are the classes of a line's first and last characters that are not space.
     ``prefix`` and ``template`` are prefix hashes over all words, in the second all words with a digit being one.
+    ``lead`` counts the words that a mark sets apart at the beginning of a line ("Read more:"; 0 where there are none),
+    and ``mark`` is the class of that mark.
     """
 
     first: Ints
@@ -141,6 +144,8 @@ class Tokens(NamedTuple):
     tail: Codes
     prefix: Hashes
     template: Hashes
+    lead: Ints
+    mark: Codes
 
     @property
     def words(self) -> Ints:
@@ -158,6 +163,12 @@ class Tokens(NamedTuple):
     def runs(self, start: Ints, k: int) -> Hashes:
         """The hash of the ``k`` words from each of the words ``start``, as `ngrams` gives it."""
         return _slices(self.prefix, start, start + k, _TOKEN_BASE)
+
+    def lead_hashes(self, rows: Ints) -> Hashes:
+        """A hash of the lead of each of some lines, the mark's class included; words with a digit count as one word."""
+        start = self.first[:-1][rows]
+        hashes = _slices(self.template, start, start + self.lead[rows], _TOKEN_BASE)
+        return hashes ^ (self.mark[rows].astype(np.uint64) << np.uint64(56))
 
     def line_hashes(self, *, head: int | None = None, tail: int | None = None, template: bool = False) -> Hashes:
         """A hash of each line's words, or only of its first ``head`` or last ``tail`` words.
@@ -257,6 +268,7 @@ def tokenize(texts: Sequence[str]) -> Tokens:
         head[some] = codes[filled[low[some]]]
         tail[some] = codes[filled[high[some] - 1]]
 
+    lead, mark = _leads(codes, starts, first, line_stop, head)
     return Tokens(
         first=first,
         hashes=hashes,
@@ -270,7 +282,33 @@ def tokenize(texts: Sequence[str]) -> Tokens:
         tail=tail,
         prefix=_prefix(hashes, _TOKEN_BASE),
         template=_prefix(np.where(digits, _NUMBER, hashes), _TOKEN_BASE),
+        lead=lead,
+        mark=mark,
     )
+
+
+def _leads(codes: Codes, starts: Ints, first: Ints, line_stop: Ints, head: Codes) -> tuple[Ints, Codes]:
+    """`Tokens.lead` and its mark: a colon or a bar before a blank or what needs none, or the end of a first bracket."""
+    lead, mark = np.zeros(len(line_stop), dtype=np.int64), np.zeros(len(line_stop), dtype=np.uint8)
+    filled = np.flatnonzero(first[1:] > first[:-1])
+    begin, stop = starts[first[filled]], line_stop[filled]
+    after = np.append(codes[1:], SPACE)
+    apart = (after == SPACE) | (after == LONE) | (after == BRACKET) | (after == QUOTE)
+    place = _next(np.flatnonzero(((codes == COLON) | (codes == BAR)) & apart), begin, stop)
+    closed = _next(np.flatnonzero(codes == BRACKET), begin, stop)
+    place = np.where(head[filled] == BRACKET, np.minimum(place, closed), place)
+    count = np.searchsorted(starts, place) - first[filled]
+    some = (place < stop) & (count <= LEAD_WORDS)
+    lead[filled[some]] = count[some]
+    mark[filled[some]] = codes[place[some]]
+    return lead, mark
+
+
+def _next(places: Ints, begin: Ints, stop: Ints) -> Ints:
+    """The first of some places, which rise, from each of ``begin`` on; ``stop`` where there is none before it."""
+    at = np.append(places, np.iinfo(np.int64).max)[np.searchsorted(places, begin)]
+    out: Ints = np.minimum(at, stop)
+    return out
 
 
 def spread(hashes: Hashes) -> Hashes:

@@ -313,6 +313,27 @@ def test_shapes_do_not_depend_on_the_batch() -> None:
     assert together == pytest.approx(alone, abs=1e-5)
 
 
+def test_what_stands_before_a_mark_is_looked_up_as_a_whole() -> None:
+    lines = text("Related stories: the tide\nREAD MORE:\nThe tide tables\nNote: wait | see")
+    related = CUES.index("related") + 1
+    assert values(lines, "lead") == [2, 2, 0, 1]
+    assert values(lines, "lead cue") == [related, related, 0, 0]
+    assert values(lines, "lead upper") == [0, 1, 0, 0]
+    assert values(lines, "after lead") == [2, 0, -1, 2]
+    weights = HashedWeights(NO_WEIGHTS.structure, np.arange(1, 1 + BUCKETS, dtype=np.float32))
+    found = feature_matrix([lines], ["lead wording", "lead above"], weights)
+    assert (found[:, 0] > 0).tolist() == [True, True, False, True]
+    assert found[:, 1].tolist() == [0, 0, found[1, 0], 0]
+
+
+def test_words_that_tell_nothing_are_seen_by_their_size() -> None:
+    lines = text("One line of words\nAnother line of other words")
+    weak = HashedWeights(WEIGHTS.structure, WEIGHTS.wording / 10)
+    strong, faint = (feature_matrix([lines], ["wording size", "wording"], w) for w in (WEIGHTS, weak))
+    assert strong[:, 0] == pytest.approx(float(np.sqrt((strong[:, 1] ** 2).mean())))
+    assert faint[:, 0] == pytest.approx(strong[:, 0] / 10)
+
+
 def test_what_a_label_says_holds_until_the_next_prose() -> None:
     lines = text(f"Home\n{PROSE}\nShare this story\nTwo\nThree\n{PROSE}\nFour")
     found = values(lines, "highest cue since prose")

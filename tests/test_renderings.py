@@ -109,6 +109,42 @@ def test_transplant_puts_the_junk_of_others_around_the_body(
     assert f"{BODY[0]}\n{BODY[0]}\n" in all_of_them or f"{BODY[1]}\n{BODY[1]}\n" in all_of_them
 
 
+def test_a_transplant_has_only_the_pointers_that_are_put_into_it() -> None:
+    body = [
+        *BODY[:2],
+        "Related stories: The dog that never learnt to swim at all",
+        "Note: the bar closes at ten",
+        BODY[2],
+    ]
+    page = segment(Page("".join(f"<p>{text}</p>" for text in body), Kind.HTML))
+    other = segment(Page("<p>Night bus returns to the upper hills</p><p>Terms</p><p>About us</p>", Kind.HTML))
+    donors = [(other, np.zeros(len(other), dtype=bool))]
+    found = ""
+    for seed in range(300):
+        text, gold = transplant(page, np.ones(len(page), dtype=bool), donors, random.Random(seed))
+        assert gold.split("\n") == [line for line in body if line != body[2]]
+        assert body[2] not in text
+        found += text.lower() + "\n"
+    for pointer in (": night bus returns", "| night bus returns", "](https://www.example.com/"):
+        assert pointer in found
+
+
+def test_lists_and_headings_of_others_may_be_part_of_a_story(
+    lines: Lines, main: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> None:
+    page = Page("<nav>Home</nav><h2>What they brought</h2><p>x</p><ul><li>A rope</li><li>Two oars</li></ul>", Kind.HTML)
+    other = segment(page)
+    wanted = np.array([text not in ("Home", "x") for text in other.texts])
+    golds = {transplant(lines, main, [(other, wanted)], random.Random(seed))[1] for seed in range(60)}
+    assert "\n".join(BODY) in golds
+    inserted = {line for gold in golds for line in gold.split("\n")} - set(BODY)
+    assert {"A rope", "Two oars"} <= inserted
+    assert {line.lower() for line in inserted} <= {"a rope", "two oars", "what they brought"}
+    for gold in golds:
+        assert gold.startswith(BODY[0])
+        assert gold.endswith(BODY[2])
+
+
 def test_a_page_without_main_content_gives_no_text(lines: Lines) -> None:
     none = np.zeros(len(lines), dtype=bool)
     assert partly_cleaned(lines, none, random.Random(0)) == ""

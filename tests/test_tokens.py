@@ -222,6 +222,38 @@ def test_scripts_without_spaces_stand_alone() -> None:
         assert class_of(char) in (tk.LOWER, tk.LETTER), char
 
 
+@pytest.mark.parametrize(
+    ("line", "lead"),
+    [
+        ("Read more: the tide tables", 2),
+        ("ALSO | Harbour master retires", 1),
+        ("[Related: harbour master retires]", 1),
+        ("(CNN) The harbour master retires", 1),
+        ("【関連記事】港の話", 4),
+        ("相关阅读：港口", 4),
+        ("• Item | more", 1),
+        ("Posted:", 1),
+        ("At 12:30 the ferry left", 0),
+        ("https://harbour.example/a b", 0),
+        ("A sentence of more than six words: no lead", 0),
+        ("No mark at all", 0),
+        (": nothing before it", 0),
+        ("", 0),
+    ],
+)
+def test_what_stands_before_a_mark(line: str, lead: int) -> None:
+    tokens = tokenize(["Above: it", line, "Below: it"])
+    assert tokens.lead.tolist() == [1, lead, 1]
+    assert (tokens.mark[1] > 0) == (lead > 0)
+
+
+def test_leads_hash_alike_with_their_mark_only() -> None:
+    tokens = tokenize(["Part 1: one", "part 2: another", "Part 2 | another", "Parts: one"])
+    first, second, bar, other = tokens.lead_hashes(np.arange(4)).tolist()
+    assert first == second
+    assert len({first, bar, other}) == 3
+
+
 def test_nothing_at_all() -> None:
     tokens = tokenize([])
     assert len(tokens.hashes) == len(tokens.words) == len(tokens.line_hashes()) == 0

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from cleaner.errors import BadLabels
+from cleaner.features import feature_names
 from cleaner.labelled import LabelledPage
 from cleaner.model import Model
 from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner
-from cleaner.training import Training, make_dataset, train
+from cleaner.training import Training, learn_words, make_dataset, make_foreign, make_matrix, train
 
 JUNK = (
     "Home",
@@ -135,6 +136,25 @@ def test_a_dataset_has_a_row_a_line() -> None:
     assert np.isfinite(data.weight).all()
     assert (data.labels == (data.share >= 0.5)).all()
     assert data.labels.sum() == 8 * 4
+
+
+def test_some_text_pages_are_learnt_from_as_if_in_another_language() -> None:
+    for kind in Kind:
+        data = make_dataset(items((kind,), hosts=4, pages=10), kind)
+        features = feature_names(kind)
+        words = learn_words(data)
+        matrix = make_matrix(data, features, words)
+        foreign = make_foreign(data, matrix, words)
+        changed = (foreign != matrix).any(axis=1)
+        pages = np.unique(data.page_of[changed])
+        if kind is Kind.HTML:
+            assert not len(pages)
+            continue
+        assert 0.1 < len(pages) / len(data.lines) < 0.5
+        columns = [name for i, name in enumerate(features) if (foreign != matrix)[:, i].any()]
+        assert "wording" in columns
+        assert all("wording" in name or name == "lead above" for name in columns)
+        assert (make_foreign(data, matrix, words) == foreign).all()
 
 
 def test_silver_golds_weigh_less() -> None:

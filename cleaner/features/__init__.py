@@ -357,6 +357,15 @@ def _place_features() -> Iterable[Feature]:
         )
 
 
+def _lead_features() -> Iterable[Feature]:
+    """What stands before a colon or a bar ("Related: a headline"), and how much the page's words tell at all."""
+    for name in ("lead", "lead_upper", "lead_cue", "lead_wording", "lead_above", "wording_size"):
+        yield Feature(name.replace("_", " "), TEXT, partial(lambda n, c: c.column(n), name), "own")
+    yield Feature("lead mark", TEXT, lambda c: c.tokens.mark, "own")
+    yield Feature("after lead", TEXT, lambda c: np.where(c.tokens.lead > 0, c.tokens.words - c.tokens.lead, -1), "own")
+    yield Feature("page leads alone", TEXT, lambda c: c.page_mean("lead_alone"), "own")
+
+
 def _learnt_features() -> Iterable[Feature]:
     for name, kinds in (("structure", HTML), ("wording", BOTH)):
         yield Feature(name, kinds, partial(lambda n, c: c.column(n), name), "own")
@@ -407,7 +416,7 @@ FEATURES: dict[str, Feature] = {
     feature.name: feature
     for family in (
         _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
-        _class_features, _group_features, _learnt_features, _shape_features, _place_features,
+        _class_features, _group_features, _learnt_features, _shape_features, _place_features, _lead_features,
     )
     for feature in map(_chosen, family())
     if feature.kinds

@@ -14,7 +14,7 @@ import numpy as np
 
 from cleaner import tokens as tk
 from cleaner.features.class_words import ClassWords
-from cleaner.features.hashed import HashedWeights, structure_scores, wording_scores
+from cleaner.features.hashed import HashedWeights, lead_scores, structure_scores, wording_scores
 from cleaner.lexicon import CUES, cues, stop_words
 from cleaner.page import Kind, Lines
 from cleaner.repetition import by_value, occurrences, ranks, within_page
@@ -337,6 +337,46 @@ class Columns:
 
     def _make_wording(self) -> Any:
         return wording_scores(self, self._known.wording)
+
+    def _make_wording_size(self) -> Any:
+        """How much the words of the page tell, all lines alike: little in a language that was not learnt from."""
+        square = np.bincount(self.page_of, weights=self.column("wording") ** 2)
+        return np.sqrt(square / self.sizes)[self.page_of]
+
+    def _make_lead(self) -> Any:
+        return self.tokens.lead
+
+    def _make_lead_wording(self) -> Any:
+        return lead_scores(self, self._known.wording)
+
+    def _make_lead_alone(self) -> Any:
+        """1 for a line that is nothing but a lead: what it announces stands below it."""
+        return (self.tokens.lead > 0) & (self.tokens.lead == self.tokens.words)
+
+    def _make_lead_above(self) -> Any:
+        """The lead's wording of the line above, if that is nothing but a lead."""
+        value = self.column("lead_wording") * self.column("lead_alone")
+        return np.where(self.row > self.low, value[np.maximum(self.row - 1, 0)], 0.0)
+
+    def _make_lead_upper(self) -> Any:
+        """The share of the lead's words that are in capitals."""
+        tokens = self.tokens
+        start = tokens.first[:-1]
+        total = np.append(0, np.cumsum(tokens.all_upper))
+        return (total[start + tokens.lead] - total[start]) / np.maximum(tokens.lead, 1)
+
+    def _make_lead_cue(self) -> Any:
+        """Of which class of cue phrases the lead is one: its place in `CUES` from 1, the first of several; else 0."""
+        tokens = self.tokens
+        out = np.zeros(self.n)
+        for length, (hashes, classes) in cues().by_length.items():
+            rows = np.flatnonzero(tokens.lead == length)
+            found = tokens.runs(tokens.first[:-1][rows], length)
+            at = np.minimum(np.searchsorted(hashes, found), len(hashes) - 1)
+            hit = hashes[at] == found
+            bits = classes[at[hit]].astype(np.int64)
+            out[rows[hit]] = np.log2(bits & -bits) + 1
+        return out
 
     @property
     def _known(self) -> HashedWeights:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cleaner.features.columns import Columns
 
 __all__ = [
-    "BUCKETS", "TEXT_BUCKETS", "HashedWeights", "structure_scores", "structure_terms", "wording_scores",
-    "wording_terms",
+    "BUCKETS", "TEXT_BUCKETS", "HashedWeights", "lead_scores", "structure_scores", "structure_terms",
+    "wording_scores", "wording_terms",
 ]  # fmt: skip
 
 Array: TypeAlias = "npt.NDArray[np.float64]"
@@ -34,8 +34,8 @@ TEXT_BUCKETS = 1 << 17
 _NEAR = 2  # elements around a line's own whose words count as near
 _HEAD_WORDS, _HEAD_PAIRS, _MANY_WORDS = 12, 8, 13
 _TEXT_WORDS = 30  # words and pairs
-OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT = (
-    np.uint64(0x9E3779B97F4A7C15 * (i + 1) & 0xFFFFFFFFFFFFFFFF) for i in range(9)
+OWN, INLINE, NEAR, FAR, WORD, PAIR, FIRST, LAST, COUNT, LEAD = (
+    np.uint64(0x9E3779B97F4A7C15 * (i + 1) & 0xFFFFFFFFFFFFFFFF) for i in range(10)
 )
 
 
@@ -119,7 +119,10 @@ def structure_terms(columns: Columns) -> Terms:
 
 
 def wording_terms(columns: Columns, buckets: int | None = None) -> Terms:
-    """Every term of the wording model as ``(line, bucket)``: first words, first pairs, first and last word, length."""
+    """Every term of the wording model as ``(line, bucket)``: first words and pairs, first and last word, length.
+
+    For text also the lead ("Read more:") as a whole.
+    """
     text = columns.kind is Kind.TEXT
     if buckets is None:
         buckets = TEXT_BUCKETS if text else BUCKETS
@@ -142,7 +145,25 @@ def wording_terms(columns: Columns, buckets: int | None = None) -> Terms:
         _bucket(hashes[tokens.first[filled + 1] - 1], LAST, buckets),
         _bucket(np.minimum(words, _MANY_WORDS).astype(np.uint64), COUNT, buckets),
     ]
+    if text:
+        rows, leads = _lead_terms(columns, buckets)
+        lines.append(rows)
+        found.append(leads)
     return np.concatenate(lines), np.concatenate(found)
+
+
+def _lead_terms(columns: Columns, buckets: int) -> Terms:
+    rows = np.flatnonzero(columns.tokens.lead > 0)
+    return rows, _bucket(columns.tokens.lead_hashes(rows), LEAD, buckets)
+
+
+def lead_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Array:
+    """What the wording model of text makes of each line's lead alone, shape (n,); 0 for a line that has none."""
+    out = np.zeros(columns.n)
+    if len(weights):
+        rows, buckets = _lead_terms(columns, len(weights))
+        out[rows] = weights[buckets]
+    return out
 
 
 def wording_scores(columns: Columns, weights: npt.NDArray[np.float32]) -> Array:
