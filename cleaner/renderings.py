@@ -169,7 +169,7 @@ _POINTERS = (
 )  # fmt: skip
 COMPOSED = ("partly cleaned", "transplant", "short transplant", "clean article")
 OWN_LABEL = 0.4  # the share of a transplant's labels that other pages give; the rest are cue phrases
-INSERTS = 0.4  # the share of transplants with lists or headings of other pages' main content in them
+INSERTS = 0.2  # the share of transplants with lists or headings of other pages' main content in them
 SHORT_LINE = 12  # words
 _HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 
@@ -184,6 +184,13 @@ def _runs(main: Labels, wanted: bool) -> list[tuple[int, int]]:
             else:
                 out.append((i, i + 1))
     return out
+
+
+def _pointers(texts: Sequence[str], language: str | None) -> Labels:
+    """Which lines point to another page ("Read more: a headline"), by the cue phrases of the language."""
+    known = set(phrases(language or "en")["related"])
+    found = (_POINTER.match(text) for text in texts)
+    return np.fromiter((m is not None and m[1].strip().lower() in known for m in found), bool, len(texts))
 
 
 def partly_cleaned(lines: Lines, main: Labels, rng: random.Random) -> str:
@@ -245,12 +252,6 @@ class _Junk:
         self.prose = [text for text, n in zip(lines, count, strict=True) if n >= 15]
         self.rng = rng
         self.phrases = phrases(language or "en")
-
-    def pointers(self, texts: Sequence[str]) -> Labels:
-        """Which lines point to another page; golds disagree about these, so a transplant has only those put into it."""
-        known = set(self.phrases["related"])
-        found = (_POINTER.match(text) for text in texts)
-        return np.fromiter((m is not None and m[1].strip().lower() in known for m in found), bool, len(texts))
 
     def label(self, *classes: str, own: float = OWN_LABEL, cut: float = 0.0) -> str:
         """A short line of the donors, or a cue phrase of one of some classes, in lower, mixed or upper case.
@@ -366,7 +367,7 @@ def transplant(
     into it, which are content: not all that is short and stands among paragraphs is junk.
     """
     junk = _Junk(donors, rng, language)
-    inside = np.flatnonzero(main & ~junk.pointers(lines.texts))[:most]
+    inside = np.flatnonzero(main)[:most]
     body = [lines.texts[i] for i in inside]
     if not body or not junk.runs:
         return _lay_out(body, rng), "\n".join(body)
@@ -412,6 +413,12 @@ def rendered(
     of a transplant. A "short transplant" and its gold have the first lines of the main content only.
     """
     gold = item.gold
+    if name in COMPOSED:
+        # Golds disagree about these. A composed page has only the pointers that are put into it, and they are junk.
+        main = main & ~_pointers(lines.texts, item.language)
+        wanted = gold.splitlines()
+        keep = ~_pointers(wanted, item.language)
+        gold = "\n".join(line for line, kept in zip(wanted, keep.tolist(), strict=True) if kept)
     if name in RENDERINGS:
         text = RENDERINGS[name](lines, rng)
     elif name == "partly cleaned":
@@ -421,6 +428,6 @@ def rendered(
     elif name == "short transplant":
         text, gold = transplant(lines, main, donors, rng, item.page.url, rng.randint(2, 10), item.language)
     else:
-        text = clean_article(item.gold, rng)
+        text = clean_article(gold, rng)
     page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
     return replace(item, page=page, gold=gold)

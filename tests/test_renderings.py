@@ -109,24 +109,24 @@ def test_transplant_puts_the_junk_of_others_around_the_body(
     assert f"{BODY[0]}\n{BODY[0]}\n" in all_of_them or f"{BODY[1]}\n{BODY[1]}\n" in all_of_them
 
 
-def test_a_transplant_has_only_the_pointers_that_are_put_into_it() -> None:
-    body = [
-        *BODY[:2],
-        "Related stories: The dog that never learnt to swim at all",
-        "Note: the bar closes at ten",
-        BODY[2],
-    ]
-    page = segment(Page("".join(f"<p>{text}</p>" for text in body), Kind.HTML))
+def test_a_composed_page_has_only_the_pointers_that_are_put_into_it() -> None:
+    note, own = "Note: the bar closes at ten", "Related stories: The dog that never learnt to swim at all"
+    body = [*BODY[:2], own, note, BODY[2]]
+    lines = segment(Page("".join(f"<p>{text}</p>" for text in body), Kind.HTML))
     other = segment(Page("<p>Night bus returns to the upper hills</p><p>Terms</p><p>About us</p>", Kind.HTML))
     donors = [(other, np.zeros(len(other), dtype=bool))]
+    item = LabelledPage(Page("", Kind.HTML), "\n".join(body), "ferry.example")
+    everything = np.ones(len(lines), dtype=bool)
     found = ""
     for seed in range(300):
-        text, gold = transplant(page, np.ones(len(page), dtype=bool), donors, random.Random(seed))
-        assert gold.split("\n") == [line for line in body if line != body[2]]
-        assert body[2] not in text
-        found += text.lower() + "\n"
+        for name in ("transplant", "clean article"):
+            page = rendered(item, name, lines, everything, donors, random.Random(seed))
+            assert page.gold.split("\n") == [*BODY[:2], note, BODY[2]]
+            assert own not in page.page.content
+            found += page.page.content.lower() + "\n"
     for pointer in (": night bus returns", "| night bus returns", "](https://www.example.com/"):
         assert pointer in found
+    assert own in rendered(item, "visible", lines, everything, donors, random.Random(0)).gold
 
 
 def test_lists_and_headings_of_others_may_be_part_of_a_story(
