@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_support import MORE, PROSE, cleaned, main_text, story, toy_model
+from click import ClickException
 from click.testing import CliRunner
 from moody_peers import load_broken, load_moody
 
@@ -27,6 +28,8 @@ from losses import wrong_lines  # noqa: E402
 from peers import HTML_PEERS, run_peer, run_peers, with_peers  # noqa: E402
 from predictions import load_predictions, save_predictions  # noqa: E402
 from quality import main  # noqa: E402
+from scrapes import compare, read_page  # noqa: E402
+from scrapes import main as scrapes  # noqa: E402
 from tables import class_table, examples, page_listing, report_table  # noqa: E402
 
 from cleaner.evaluation import Report, score_page  # noqa: E402
@@ -323,3 +326,38 @@ def test_the_worst_command_lists_lines_and_classes(tmp_path: Path) -> None:
 
 def test_failures_are_scored_as_empty_output() -> None:
     assert score_page(page(gold="a b c d"), "", failed=True).f1 == 0
+
+
+# -- scrapes, line by line ----------------------------------------------------------------------------------------
+
+
+def test_a_cleaner_is_held_against_the_marks_of_a_page(tmp_path: Path) -> None:
+    path = tmp_path / "en-1.txt"
+    path.write_text(
+        "- Home\n? A headline\n\n+ One two three.\n- More\n+ One two three.\n+ Four.\n- Home\n", encoding="utf-8"
+    )
+    text, rows = read_page(path)
+    assert text.splitlines() == ["Home", "A headline", "", "One two three.", "More", "One two three.", "Four.", "Home"]
+    perfect = compare(rows, "One two three.\n\nOne two three.\nFour.")
+    assert perfect == compare(rows, "A headline\nOne two three.\nOne two three.\nFour.") == (1.0, [], [])
+    assert compare(rows, text) == (14 / 17, [], ["Home", "More", "Home"])
+    assert compare(rows, "Home\nFour.\nNot of the page") == (2 / 9, ["One two three."] * 2, ["Home"])
+    assert compare(rows, "").f1 == 0
+    path.write_text("+ One\nTwo\n", encoding="utf-8")
+    with pytest.raises(ClickException, match=r"en-1\.txt:2: a line begins with"):
+        read_page(path)
+
+
+def test_scrapes_are_marked_and_the_command_counts_them() -> None:
+    pages = [read_page(path)[1] for path in sorted((ROOT / "benchmarks" / "scrapes").glob("*.txt"))]
+    assert len(pages) == 52
+    for rows in pages:
+        assert {"+", "-"} <= {row.mark for row in rows}
+    done = CliRunner().invoke(scrapes, ["score"], catch_exceptions=False)
+    assert done.exit_code == 0
+    rows = {cells[1].strip(): cells for line in done.stdout.splitlines() if len(cells := line.split("|")) > 5}
+    story, other = (sum(row.mark == mark for page in pages for row in page) for mark in "+-")
+    assert rows["keep all"][4].split() == ["0", "of", str(story)]
+    assert rows["keep all"][5].split() == [str(other), "of", str(other)]
+    assert float(rows["cleaner"][3]) > float(rows["C4 rules"][3]) + 0.05
+    assert float(rows["cleaner"][3]) > float(rows["keep all"][3]) + 0.05
