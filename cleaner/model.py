@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Model", "shipped_model"]
 
 MAGIC = b"CLEANER\n"
-VERSION = 2
+VERSION = 3
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
 MAX_LEAVES = 32

@@ -220,6 +220,8 @@ def _points(text: str) -> npt.NDArray[np.uint32]:
 # What is asked about the characters of a word, one bit each.
 _HAS = np.zeros(_CLASSES, dtype=np.uint8)
 _HAS[[LOWER, UPPER, DIGIT]] = 1, 2, 4
+# What may stand after the mark that ends a lead: a time of day or an address has none.
+_APART = np.isin(np.arange(_CLASSES), (SPACE, LONE, BRACKET, QUOTE))
 _HAS_BYTES = _HAS.tobytes() + bytes(256 - _CLASSES)
 
 
@@ -268,7 +270,7 @@ def tokenize(texts: Sequence[str]) -> Tokens:
         head[some] = codes[filled[low[some]]]
         tail[some] = codes[filled[high[some] - 1]]
 
-    lead, mark = _leads(codes, starts, first, line_stop, head)
+    lead, mark = _leads(codes, other, starts, first, line_stop, head)
     return Tokens(
         first=first,
         hashes=hashes,
@@ -287,15 +289,18 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     )
 
 
-def _leads(codes: Codes, starts: Ints, first: Ints, line_stop: Ints, head: Codes) -> tuple[Ints, Codes]:
-    """`Tokens.lead` and its mark: a colon or a bar before a blank or what needs none, or the end of a first bracket."""
+def _leads(codes: Codes, other: Ints, starts: Ints, first: Ints, line_stop: Ints, head: Codes) -> tuple[Ints, Codes]:
+    """`Tokens.lead` and its mark: a colon or a bar before a blank or what needs none, or the end of a first bracket.
+
+    ``other`` are the places of characters that are no lower-case letters: few, and all marks are among them.
+    """
     lead, mark = np.zeros(len(line_stop), dtype=np.int64), np.zeros(len(line_stop), dtype=np.uint8)
     filled = np.flatnonzero(first[1:] > first[:-1])
     begin, stop = starts[first[filled]], line_stop[filled]
-    after = np.append(codes[1:], SPACE)
-    apart = (after == SPACE) | (after == LONE) | (after == BRACKET) | (after == QUOTE)
-    place = _next(np.flatnonzero(((codes == COLON) | (codes == BAR)) & apart), begin, stop)
-    closed = _next(np.flatnonzero(codes == BRACKET), begin, stop)
+    of_other = codes[other]
+    marks = other[(of_other == COLON) | (of_other == BAR)]
+    place = _next(marks[_APART[codes[marks + 1]]], begin, stop)  # every line ends with a newline: there is a next one
+    closed = _next(other[of_other == BRACKET], begin, stop)
     place = np.where(head[filled] == BRACKET, np.minimum(place, closed), place)
     count = np.searchsorted(starts, place) - first[filled]
     some = (place < stop) & (count <= LEAD_WORDS)
