@@ -350,8 +350,8 @@ def test_a_header_with_odd_values_is_refused_or_harmless(place: str) -> None:
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("version", 1),
-        ("version", 3),
+        ("version", VERSION - 1),
+        ("version", VERSION + 1),
         ("version", 0),
         ("version", True),
         ("version", 1.0),
