@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
-from rapidfuzz.distance import LCSseq
-from text import KEEP_ALL, load_entry
+from text import CLEANER, KEEP_ALL, kept_lines, load_entry
 from text_peers import TEXT_PEERS
 
 from cleaner.evaluation import words_of
 from cleaner.pipeline import Cleaner
 
 PAGES = Path(__file__).parent / "scrapes"
-CLEANER = "cleaner"
 
 
 class Row(NamedTuple):
@@ -55,13 +53,10 @@ def read_page(path: Path) -> tuple[str, list[Row]]:
 
 def compare(rows: list[Row], answer: str) -> Wrong:
     """The lines of an answer against the marks; a line that the page has not counts as none of it."""
-    ours = [line.strip() for line in answer.splitlines() if line.strip()]
-    ids: dict[str, int] = {}
-    page, found = ([ids.setdefault(line, len(ids)) for line in lines] for lines in ([row.text for row in rows], ours))
-    dropped = {op.src_pos for op in LCSseq.editops(page, found) if op.tag == "delete"}
-    lost = [row.text for i, row in enumerate(rows) if row.mark == "+" and i in dropped]
-    kept = [row.text for i, row in enumerate(rows) if row.mark == "-" and i not in dropped]
-    right = [row.text for i, row in enumerate(rows) if row.mark == "+" and i not in dropped]
+    judged = list(zip(rows, kept_lines([row.text for row in rows], answer).tolist(), strict=True))
+    right = [row.text for row, stays in judged if row.mark == "+" and stays]
+    lost = [row.text for row, stays in judged if row.mark == "+" and not stays]
+    kept = [row.text for row, stays in judged if row.mark == "-" and stays]
     a, b, c = (sum(len(words_of(text)) for text in texts) for texts in (right, lost, kept))
     return Wrong(2 * a / max(2 * a + b + c, 1), lost, kept)
 

@@ -122,7 +122,7 @@ class Judged:
 def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     """Learn the weights from sites of several pages, and judge them on sites left out."""
     from cleaner.features import feature_names
-    from cleaner.training import cross_calibrated, learn_words, make_dataset, make_foreign, make_matrix, out_of_fold
+    from cleaner.training import cross_calibrated, make_dataset, make_matrices, out_of_fold
 
     items = read_labelled(paths)
     rng = random.Random(seed)
@@ -130,9 +130,7 @@ def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     items = [item for item in items if item.host in known or rng.random() < others]
     data = make_dataset(items, Kind(kind), seed=seed)
     names = feature_names(data.kind)
-    words = learn_words(data, seed=seed)
-    matrix = make_matrix(data, names, words)
-    learnt = make_foreign(data, matrix, words, seed=seed)
+    _, matrix, learnt = make_matrices(data, seed=seed)
     probabilities = cross_calibrated(data, out_of_fold(data, matrix, learnt, names, seed=seed))
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
     parts = list(zip(*(np.split(array, bounds) for array in (probabilities, data.share, data.words)), strict=True))

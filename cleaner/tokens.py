@@ -220,9 +220,9 @@ def _points(text: str) -> npt.NDArray[np.uint32]:
 # What is asked about the characters of a word, one bit each.
 _HAS = np.zeros(_CLASSES, dtype=np.uint8)
 _HAS[[LOWER, UPPER, DIGIT]] = 1, 2, 4
+_HAS_BYTES = _HAS.tobytes() + bytes(256 - _CLASSES)
 # What may stand after the mark that ends a lead: a time of day or an address has none.
 _APART = np.isin(np.arange(_CLASSES), (SPACE, LONE, BRACKET, QUOTE))
-_HAS_BYTES = _HAS.tobytes() + bytes(256 - _CLASSES)
 
 
 def tokenize(texts: Sequence[str]) -> Tokens:

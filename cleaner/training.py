@@ -314,6 +314,15 @@ def make_foreign(
     return out
 
 
+def make_matrices(
+    data: Dataset, *, seed: int = 0, progress: Progress | None = None
+) -> tuple[list[HashedWeights], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """What is learnt from words, the features of every line by it, and the matrix to fit on (see `make_foreign`)."""
+    words = learn_words(data, seed=seed, progress=progress)
+    matrix = make_matrix(data, feature_names(data.kind), words)
+    return words, matrix, make_foreign(data, matrix, words, seed=seed)
+
+
 def _fit(
     matrix: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
@@ -472,9 +481,7 @@ def fit_head(
     cut.
     """
     features = feature_names(data.kind)
-    words = learn_words(data, seed=seed, progress=progress)
-    matrix = make_matrix(data, features, words)
-    learnt = make_foreign(data, matrix, words, seed=seed)
+    words, matrix, learnt = make_matrices(data, seed=seed, progress=progress)
     probabilities = np.zeros(0, dtype=np.float32)
     if calibrated:
         probabilities = out_of_fold(data, matrix, learnt, features, seed=seed, progress=progress)
@@ -494,11 +501,10 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
     For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
     """
     features = feature_names(data.kind)
-    words = learn_words(data, seed=seed, progress=progress)
-    matrix = make_matrix(data, features, words)
+    words, matrix, learnt = make_matrices(data, seed=seed, progress=progress)
     fold = data.fold_of_line
     count = int(fold.max()) + 1
-    arrays = (make_foreign(data, matrix, words, seed=seed), data.labels, data.weight)
+    arrays = (learnt, data.labels, data.weight)
     run = Parallel(n_jobs=min(count, cpu_count()))
     heads = run(delayed(_fit)(*arrays, fold != number, features, data.kind, seed) for number in range(count))
     probabilities = np.zeros(len(fold), dtype=np.float32)
@@ -506,10 +512,10 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
         probabilities[fold == number] = head.predict(matrix[fold == number])
     out = []
     for number, head in enumerate(heads):
-        learnt = calibration(probabilities, data, data.fold != number)
+        curve = calibration(probabilities, data, data.fold != number)
         own = words[number]
         structure, wording = own.structure.astype(np.float16), own.wording.astype(np.float16)
-        out.append(head._replace(**learnt._asdict(), structure=structure, wording=wording))
+        out.append(head._replace(**curve._asdict(), structure=structure, wording=wording))
     return out
 
 

@@ -32,6 +32,7 @@ Hashes = tk.Hashes
 # boilerpipe's rules turn at 10 to 16 words and link densities of 0.2 to 0.33 (Kohlschütter et al. 2010).
 PROSE_WORDS = 12
 PROSE_LINKS = 0.25
+FEW_WORDS = 8  # what stands under every comment or teaser, such as "Reply" or a date, has no more
 
 TAGS = (
     "p", "div", "li", "oli", "td", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "figcaption", "dt",
@@ -210,15 +211,11 @@ class Columns:
         covered = np.zeros(len(tokens.hashes), dtype=np.uint16)
         first = cues().may_start(tokens.hashes)
         room = tokens.first[1:][self.line_of_word[first]] - first  # words from there to the end of the line
-        for k, (keys, bits) in cues().by_length.items():
+        for k in cues().by_length:
             start = first[room >= k]
-            if not len(keys) or not len(start):
-                continue
-            hashes = tokens.runs(start, k)
-            at = np.minimum(np.searchsorted(keys, hashes), len(keys) - 1)
-            hit = np.flatnonzero(keys[at] == hashes)
+            hit, bits = cues().find(k, tokens.runs(start, k))
             for i in range(k):
-                covered[start[hit] + i] |= bits[at[hit]]
+                covered[start[hit] + i] |= bits
         inside = np.flatnonzero(covered)
         lines, classes = self.line_of_word[inside], covered[inside]
         return np.stack([self.tally(lines, classes >> i & 1) for i in range(len(CUES))])
@@ -319,13 +316,13 @@ class Columns:
 
     def _make_log_repeats(self) -> Any:
         """How often a line of a few words recurs in its page, as a log: what stands under every comment or teaser."""
-        return np.log1p(np.maximum(self.column("repeats") - 1, 0)) * (self.column("words") <= 8)
+        return np.log1p(np.maximum(self.column("repeats") - 1, 0)) * (self.column("words") <= FEW_WORDS)
 
     def _make_log_template_repeats(self) -> Any:
         return np.log1p(np.maximum(self.column("template_repeats") - 1, 0)) * (self.column("words") <= PROSE_WORDS)
 
     def _make_recurs_repeats(self) -> Any:
-        return (self.column("repeats") >= 3) & (self.column("words") <= 8)
+        return (self.column("repeats") >= 3) & (self.column("words") <= FEW_WORDS)
 
     def _make_recurs_template_repeats(self) -> Any:
         return (self.column("template_repeats") >= 3) & (self.column("words") <= PROSE_WORDS)
@@ -369,12 +366,10 @@ class Columns:
         """Of which class of cue phrases the lead is one: its place in `CUES` from 1, the first of several; else 0."""
         tokens = self.tokens
         out = np.zeros(self.n)
-        for length, (hashes, classes) in cues().by_length.items():
+        for length in cues().by_length:
             rows = np.flatnonzero(tokens.lead == length)
-            found = tokens.runs(tokens.first[:-1][rows], length)
-            at = np.minimum(np.searchsorted(hashes, found), len(hashes) - 1)
-            hit = hashes[at] == found
-            bits = classes[at[hit]].astype(np.int64)
+            hit, classes = cues().find(length, tokens.runs(tokens.first[:-1][rows], length))
+            bits = classes.astype(np.int64)
             out[rows[hit]] = np.log2(bits & -bits) + 1
         return out
 

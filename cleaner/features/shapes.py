@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from cleaner.features.columns import PROSE_WORDS
 from cleaner.repetition import occurrences, within_page
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ Array: TypeAlias = "npt.NDArray[np.float64]"
 # About the mean length of a line of prose in the training pages, halved.
 _NOT_PROSE = 12.0
 _TITLE_WORDS = 50
-LABEL_WORDS = 12  # as many as a line of prose has at least
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -144,7 +144,7 @@ def lowest_since_prose(c: Columns, values: Array) -> Array:
 
 def lowest_above(c: Columns, reach: int) -> Array:
     """The lowest wording of the short lines among the ``reach`` above, 0 where none is below that."""
-    value = np.where(c.column("words") <= LABEL_WORDS, np.minimum(c.column("wording"), 0.0), 0.0)
+    value = np.where(c.column("words") <= PROSE_WORDS, np.minimum(c.column("wording"), 0.0), 0.0)
     # Minima over stretches that double in length; the last step overlaps.
     size = 1
     while size < reach:

@@ -83,6 +83,15 @@ class Cues(NamedTuple):
     by_length: dict[int, tuple[Hashes, npt.NDArray[np.uint16]]]
     starts: npt.NDArray[np.bool_]
 
+    def find(self, length: int, hashes: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
+        """Which of some hashes of runs of ``length`` words are phrases: their places, and the classes of each."""
+        known, classes = self.by_length[length]
+        if not len(known):
+            return np.zeros(0, dtype=np.int64), classes
+        at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+        hit = np.flatnonzero(known[at] == hashes)
+        return hit, classes[at[hit]]
+
     def may_start(self, words: Hashes) -> npt.NDArray[np.int64]:
         """The places of the words that may begin a phrase: all that do, and a few that do not."""
         return np.flatnonzero(self.starts.take((spread(words) >> np.uint64(48)).astype(np.int64)))
