@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Tokens", "character_table", "hash_strings", "hash_words", "phrase_hash", "spread", "tokenize"]
+__all__ = ["Tokens", "character_table", "hash_strings", "hash_words", "mixed", "phrase_hash", "spread", "tokenize"]
 
 TABLE = os.path.join(os.path.dirname(__file__), "characters.npy")
 Codes: TypeAlias = "npt.NDArray[np.uint8]"
@@ -319,6 +319,16 @@ def _next(places: Ints, begin: Ints, stop: Ints) -> Ints:
 def spread(hashes: Hashes) -> Hashes:
     """The same hashes, one to one, but different in their first bits: those of single letters are small numbers."""
     return hashes * np.uint64(_SPREAD)
+
+
+def mixed(hashes: Hashes) -> Hashes:
+    """The same hashes, one to one, all bits of each depending on all others.
+
+    The finalizer of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
+    """
+    out = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    out = (out ^ (out >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return out ^ (out >> np.uint64(31))
 
 
 def hash_words(words: Sequence[str]) -> tuple[Hashes, Flags]:

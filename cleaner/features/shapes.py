@@ -11,6 +11,7 @@ import numpy as np
 
 from cleaner.features.columns import PROSE_WORDS
 from cleaner.repetition import occurrences, within_page
+from cleaner.tokens import mixed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -34,7 +35,6 @@ Array: TypeAlias = "npt.NDArray[np.float64]"
 # About the mean length of a line of prose in the training pages, halved.
 _NOT_PROSE = 12.0
 _TITLE_WORDS = 50
-_SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
 def run_mean(c: Columns, name: str) -> Array:
@@ -78,10 +78,12 @@ def overlap(c: Columns) -> tuple[Array, Array]:
     words = c.tokens.words
     some = np.repeat(words <= _TITLE_WORDS, words)
     line = np.repeat(c.row, words)[some]
-    hashes = c.tokens.hashes[some]
+    # Both are mixed, and from ranges apart: the hash of a single letter is as small a number as that of a line.
+    hashes = mixed(c.tokens.hashes[some])
+    salt = mixed(~np.arange(c.n + 2, dtype=np.uint64))
 
     def keys(shift: int) -> npt.NDArray[np.uint64]:
-        return np.asarray(hashes ^ ((line + shift).astype(np.uint64) * _SALT))
+        return np.asarray(hashes ^ salt[line + (shift + 1)])
 
     own = np.sort(keys(0))
 
