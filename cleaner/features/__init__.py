@@ -21,7 +21,7 @@ from cleaner import tokens as tk
 from cleaner.features import shapes
 from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns
 from cleaner.features.hashed import HashedWeights
-from cleaner.lexicon import CUES
+from cleaner.lexicon import ADDRESS, CUES
 from cleaner.page import Kind, Lines
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def _line_features() -> Iterable[Feature]:
     yield Feature("first character", BOTH, lambda c: c.tokens.head, "own")
     yield Feature("prose", TEXT, column("prose"), "K10")
     for name in CUES:
-        yield Feature(f"cue {name}", TEXT, partial(lambda name, c: c.cue(name), name), "own")
+        kinds = BOTH if name == ADDRESS else TEXT
+        yield Feature(f"cue {name}", kinds, partial(lambda name, c: c.cue(name), name), "own")
     yield Feature("cue", TEXT, column("cue"), "own")
     yield Feature("level", BOTH, column("level"), "own")
     yield Feature("tag", BOTH, lambda c: c.tag_codes, "V18")
@@ -366,6 +367,20 @@ def _lead_features() -> Iterable[Feature]:
     yield Feature("page leads alone", TEXT, lambda c: c.page_mean("lead_alone"), "own")
 
 
+def _address_features() -> Iterable[Feature]:
+    """Words that speak to the reader or for the site ("your", "we", "sign up"): an appeal has the length of a story's
+    sentences, but a story seldom says "you". A page that says it everywhere is a letter or a set of instructions."""
+    for r in (2, 8):
+        yield Feature(
+            f"address ±{r}",
+            BOTH,
+            partial(lambda r, c: _ratio(c.window("address_words", r), c.window("words", r)), r),
+            "own",
+        )
+    yield Feature("page address", BOTH, lambda c: _ratio(c.total("address_words"), c.total("words")), "own")
+    yield Feature("address above", BOTH, lambda c: _ratio(c.above("address_words"), c.above("words")), "own")
+
+
 def _learnt_features() -> Iterable[Feature]:
     for name, kinds in (("structure", HTML), ("wording", BOTH)):
         yield Feature(name, kinds, partial(lambda n, c: c.column(n), name), "own")
@@ -417,6 +432,7 @@ FEATURES: dict[str, Feature] = {
     for family in (
         _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
         _class_features, _group_features, _learnt_features, _shape_features, _place_features, _lead_features,
+        _address_features,
     )
     for feature in map(_chosen, family())
     if feature.kinds

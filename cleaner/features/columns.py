@@ -15,7 +15,7 @@ import numpy as np
 from cleaner import tokens as tk
 from cleaner.features.class_words import ClassWords
 from cleaner.features.hashed import HashedWeights, lead_scores, structure_scores, wording_scores
-from cleaner.lexicon import CUES, cues, stop_words
+from cleaner.lexicon import ADDRESS, CUES, JUNK_CUES, cues, stop_words
 from cleaner.page import Kind, Lines
 from cleaner.repetition import by_value, occurrences, ranks, within_page
 
@@ -230,11 +230,14 @@ class Columns:
         return np.asarray((self.cue(name) >= 0.5) & (self.column("words") <= PROSE_WORDS))
 
     def _make_cue(self) -> Any:
-        """The same over all classes: the largest share."""
-        return self._cue_words.max(axis=0) / np.maximum(self.column("words"), 1)
+        """The same over all kinds of boilerplate: the largest share."""
+        return self.column("cue_words") / np.maximum(self.column("words"), 1)
 
     def _make_cue_words(self) -> Any:
-        return self._cue_words.max(axis=0)
+        return self._cue_words[: len(JUNK_CUES)].max(axis=0)
+
+    def _make_address_words(self) -> Any:
+        return self._cue_words[CUES.index(ADDRESS)]
 
     def _make_wording_words(self) -> Any:
         return self.column("wording") * self.column("words")
@@ -363,14 +366,14 @@ class Columns:
         return (total[start + tokens.lead] - total[start]) / np.maximum(tokens.lead, 1)
 
     def _make_lead_cue(self) -> Any:
-        """Of which class of cue phrases the lead is one: its place in `CUES` from 1, the first of several; else 0."""
+        """Of which kind of cue phrases the lead is one: its place in `JUNK_CUES` from 1, the first of several, or 0."""
         tokens = self.tokens
         out = np.zeros(self.n)
         for length in cues().by_length:
             rows = np.flatnonzero(tokens.lead == length)
             hit, classes = cues().find(length, tokens.runs(tokens.first[:-1][rows], length))
-            bits = classes.astype(np.int64)
-            out[rows[hit]] = np.log2(bits & -bits) + 1
+            bits = classes.astype(np.int64) & ((1 << len(JUNK_CUES)) - 1)
+            out[rows[hit]] = np.where(bits > 0, np.log2(np.maximum(bits & -bits, 1)) + 1, 0)
         return out
 
     @property

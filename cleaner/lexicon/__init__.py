@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["CUES", "Cues", "StopWords", "cues", "folder", "languages", "phrases", "stop_words"]
+__all__ = [
+    "ADDRESS", "CUES", "JUNK_CUES", "Cues", "StopWords", "cues", "folder", "languages", "phrases", "stop_words",
+]  # fmt: skip
 
 # The kinds of boilerplate that a cue phrase may announce; a file of another class is a mistake.
-CUES = ("ad", "share", "related", "legal", "subscribe", "comment", "nav", "byline", "shop", "original")
+JUNK_CUES = ("ad", "share", "related", "legal", "subscribe", "comment", "nav", "byline", "shop", "original")
+# Words that speak to the reader or for the site ("your", "we", "sign up") announce nothing by themselves.
+ADDRESS = "address"
+CUES = (*JUNK_CUES, ADDRESS)
 MAX_PHRASE = 6  # words
 TABLES = os.path.join(os.path.dirname(__file__), "tables.npy")  # several arrays, one after the other
 
