@@ -81,7 +81,10 @@ class PageScore:
 
 
 def score_page(item: LabelledPage, text: str, confidence: float | None = None, *, failed: bool = False) -> PageScore:
-    """Score one page's text against its gold."""
+    """Score one page's text against its gold; lines that are optional there count for nothing."""
+    if item.optional:
+        optional = {line.strip() for line in item.optional.splitlines()}
+        text = "\n".join(line for line in text.splitlines() if line.strip() not in optional)
     f1, precision, recall = word_scores(text, item.gold)
     words, wanted = words_of(text), words_of(item.gold)
     ours, theirs = _shingles(words), _shingles(wanted)

@@ -3,10 +3,12 @@
 A gold text says what the main content of its page is; it says nothing of lines. Lines get their labels by in-order
 alignment of words, so labels survive any change of segmentation.
 
-Two layouts are read: a folder (``site/story.html`` or ``site/story.txt`` with ``site/story.gold.txt``, and an
-optional ``site.toml`` beside them with ``host``, ``language``, ``page_type`` and ``[pages.story]`` overrides), and
-JSON lines, plain or gzipped, with the fields ``html`` or ``text``, ``gold``, and where known ``id``, ``url``,
-``host``, ``lang``, ``page_type``, ``dataset``, ``gold_by``.
+Three layouts are read. A folder of pages with their golds: ``site/story.html`` or ``site/story.txt`` with
+``site/story.gold.txt``, and an optional ``site.toml`` beside them with ``host``, ``language``, ``page_type`` and
+``[pages.story]`` overrides. A folder of marked pages of text: ``story.marked.txt``, each line of which begins with
+``+`` (main content), ``-`` (junk) or ``?`` (either will do: headlines, bylines) and a blank. And JSON lines, plain or
+gzipped, with the fields ``html`` or ``text``, ``gold``, and where known ``id``, ``url``, ``host``, ``lang``,
+``page_type``, ``dataset``, ``gold_by``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +32,12 @@ from cleaner.page import Kind, Lines, Page
 from cleaner.segmentation import detect_kind, segment
 from cleaner.tokens import Tokens, tokenize
 
-__all__ = ["Finding", "LabelledPage", "align", "as_text", "check_labelled", "read_labelled"]
+__all__ = [
+    "Finding", "LabelledPage", "MarkedLine", "align", "as_text", "check_labelled", "read_labelled", "read_marks",
+]  # fmt: skip
 
 GOLD = ".gold.txt"
+MARKED = ".marked.txt"
 _SUFFIXES = {".html": Kind.HTML, ".htm": Kind.HTML, ".xhtml": Kind.HTML, ".txt": Kind.TEXT, ".md": Kind.TEXT}
 # A gold line counts as being on its page when this share of its words aligns; less is reported by `check_labelled`.
 _FOUND = 0.8
@@ -42,7 +47,11 @@ _MAX_CELLS = 8_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class LabelledPage:
-    """A page with its gold text; ``host`` is what folds are grouped by (never empty)."""
+    """A page with its gold text; ``host`` is what folds are grouped by (never empty).
+
+    ``optional`` is text that an answer may have or leave out: nothing is learnt from it, and no score counts it.
+    ``marked`` tells that somebody looked at every line.
+    """
 
     page: Page
     gold: str
@@ -51,6 +60,28 @@ class LabelledPage:
     page_type: str | None = None
     dataset: str = ""
     silver: bool = False
+    optional: str = ""
+    marked: bool = False
+
+
+class MarkedLine(NamedTuple):
+    """A line of a marked page that is not empty: its mark (``+``, ``-`` or ``?``) and its text."""
+
+    mark: str
+    text: str
+
+
+def read_marks(content: str, where: str) -> tuple[str, list[MarkedLine]]:
+    """The text of a marked page without its marks, and its lines that are not empty.
+
+    Raises `BadLabels`, with the number of the line, for a line without a mark.
+    """
+    lines = content.splitlines()
+    for number, line in enumerate(lines, 1):
+        if line.strip() and line[:2] not in ("+ ", "- ", "? "):
+            raise BadLabels(f"{where}:{number}: a line begins with '+ ', '- ' or '? ', not {line[:12]!r}")
+    marked = [MarkedLine(line[0], line[2:].strip()) for line in lines if line.strip()]
+    return "\n".join(line[2:] for line in lines), marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +150,27 @@ def _site(folder: Path) -> dict[str, Any]:
     return site
 
 
+def _read_marked(folder: Path) -> Iterator[LabelledPage]:
+    for path in sorted(folder.rglob(f"*{MARKED}")):
+        stem = path.name.removesuffix(MARKED)
+        site = _site(path.parent)
+        own = site.get("pages", {}).get(stem, {})
+        decoded = decode(path.read_bytes())
+        text, lines = read_marks(decoded.text, str(path))
+        by_mark = {mark: "\n".join(line.text for line in lines if line.mark == mark) for mark in "+?"}
+        page = Page(text, Kind.TEXT, id=str(path), encoding=decoded.encoding, markdown=detect_kind(text)[1])
+        yield LabelledPage(
+            page=page,
+            gold=by_mark["+"],
+            host=str(own.get("host") or site.get("host") or f"{path.parent.name}/{stem}"),
+            language=own.get("language") or site.get("language"),
+            page_type=own.get("page_type") or site.get("page_type"),
+            dataset=folder.name,
+            optional=by_mark["?"],
+            marked=True,
+        )
+
+
 def _read_folder(folder: Path) -> Iterator[LabelledPage]:
     for gold_path in sorted(folder.rglob(f"*{GOLD}")):
         stem = gold_path.name.removesuffix(GOLD)
@@ -157,8 +209,11 @@ def read_labelled(paths: Iterable[Path | str] | Path | str, *, kind: Kind | None
             for file in files:
                 found.extend(_read_rows(file))
             found.extend(_read_folder(path))
+            found.extend(_read_marked(path))
             if len(found) == before:
-                raise BadLabels(f"{path}: no labelled pages; expected story.html or story.txt with story{GOLD}")
+                raise BadLabels(
+                    f"{path}: no labelled pages; expected story.html or story.txt with story{GOLD}, or story{MARKED}"
+                )
         elif path.is_file():
             found.extend(_read_rows(path))
         else:
@@ -243,19 +298,24 @@ def _partners(root: Path) -> Iterator[Finding]:
             stem = file.name.removesuffix(GOLD)
             if not any(file.with_name(stem + suffix).is_file() for suffix in _SUFFIXES):
                 yield Finding(str(file), None, f"a gold without its page; expected {stem}.html or {stem}.txt beside it")
+        elif file.name.endswith(MARKED) or file.name == "README.md":
+            continue
         elif file.suffix.lower() in _SUFFIXES and not file.with_name(file.stem + GOLD).is_file():
             yield Finding(str(file), None, f"a page without its gold; expected {file.stem}{GOLD} beside it")
 
 
 def _check_page(item: LabelledPage, where: str) -> Iterator[Finding]:
     lines = segment(item.page)
-    gold_path = str(Path(where).with_name(Path(where).stem + GOLD)) if Path(where).suffix in _SUFFIXES else where
+    beside = Path(where).suffix in _SUFFIXES and not item.marked
+    gold_path = str(Path(where).with_name(Path(where).stem + GOLD)) if beside else where
     if not len(lines):
         yield Finding(where, None, "the page has no text")
         return
     if not item.gold.strip():
-        yield Finding(gold_path, None, "the gold is empty")
+        yield Finding(gold_path, None, "no line is marked '+'" if item.marked else "the gold is empty")
         return
+    if item.marked:
+        return  # its gold is made of its own lines
     # Aligned the other way round: which gold lines find their words on the page?
     gold_lines = item.gold.splitlines()
     shares = align(tokenize(gold_lines), "\n".join(lines.texts))

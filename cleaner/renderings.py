@@ -22,7 +22,7 @@ from cleaner.labelled import LabelledPage
 from cleaner.lexicon import phrases
 from cleaner.page import Kind, Lines, Page
 
-__all__ = ["COMPOSED", "RENDERINGS", "Labels", "clean_article", "partly_cleaned", "rendered", "transplant"]
+__all__ = ["COMPOSED", "OF_TEXT", "RENDERINGS", "Labels", "clean_article", "partly_cleaned", "rendered", "transplant"]
 
 Labels = npt.NDArray[np.bool_]
 Render = Callable[[Lines, random.Random], str]
@@ -168,6 +168,8 @@ _POINTERS = (
     "{label}:\n- {title}\n- {other}", "{label}:\n• {title}", "{label}: [{title}]({url})", "{title}", "» {title}",
     "* {title}",
 )  # fmt: skip
+# The renderings that a page can have whose HTML is not known.
+OF_TEXT = ("paragraphs", "wrapped 72", "wrapped 80", "indented", "glued", "broken")
 COMPOSED = ("partly cleaned", "transplant", "short transplant", "clean article")
 OWN_LABEL = 0.4  # the share of a transplant's labels that other pages give; the rest are cue phrases
 INSERTS = 0.2  # the share of transplants with lists or headings of other pages' main content in them

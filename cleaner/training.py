@@ -28,7 +28,7 @@ from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model, pack_trees
 from cleaner.page import Floats, Kind, Lines
 from cleaner.pipeline import BATCH_PAGES, predict
-from cleaner.renderings import COMPOSED, RENDERINGS, rendered
+from cleaner.renderings import COMPOSED, OF_TEXT, RENDERINGS, rendered
 from cleaner.segmentation import segment
 from cleaner.tokens import Hashes, tokenize
 
@@ -62,6 +62,7 @@ FOREIGN = 0.3
 OTHER_RENDERING, LONG_PAGE = 0.6, 600
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
+MARKED_WEIGHT = 4.0  # pages of which every line was marked: few, and like what the text model is for
 KNOTS = 32
 # In calibration a composed page (a transplant, the gold alone) counts for less than a page as scraped.
 COMPOSED_COUNTS = 0.3
@@ -122,7 +123,7 @@ def make_dataset(
     fold = folds_of((item.host for item in items), seed)
     pairs = [(item, "as is") for item in items if item.page.kind is kind]
     if kind is Kind.TEXT:
-        pairs += _rendered([item for item in items if item.page.kind is Kind.HTML], fold, seed)
+        pairs += _rendered([item for item in items if item.page.kind is Kind.HTML or item.marked], fold, seed)
     kept: list[LabelledPage] = []
     lines: list[Lines] = []
     share: list[npt.NDArray[np.float64]] = []
@@ -144,7 +145,10 @@ def make_dataset(
         share.append(_once(cut.texts, found) if kind is Kind.TEXT else found)
         words.append(tokens.words)
         hashes.append(tokens.line_hashes())
-        weight.append(_weights(item, tokens.words))
+        counts = _weights(item, tokens.words)
+        if item.optional:
+            counts[(align(tokens, item.optional) >= 0.5) & (found < 0.5)] = 0
+        weight.append(counts)
     if not lines:
         raise BadLabels(f"no labelled {kind} page has any text")
     return Dataset(
@@ -164,9 +168,11 @@ def make_dataset(
 def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int) -> list[tuple[LabelledPage, str]]:
     """HTML pages as text: each as its visible lines, in one of the other renderings, and in all composed ones.
 
-    A composed page takes its junk from pages of its own fold only, so that folds stay apart.
+    Marked pages too, without what is optional there. A composed page takes its junk from pages of its own fold only,
+    so that folds stay apart.
     """
     rng = random.Random(seed)
+    items = [_without_optional(item) if item.marked else item for item in items]
     segmented = [segment(item.page, links=True) for item in items]
     main = [
         align(tokenize(cut.texts), item.gold) >= 0.5 if len(cut) else np.zeros(0, dtype=bool)
@@ -179,18 +185,33 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
     out: list[tuple[LabelledPage, str]] = []
     for i, (item, cut) in enumerate(zip(items, segmented, strict=True)):
         donors = [(segmented[j], main[j]) for j in _donors(i, items, peers[fold[item.host]], rng)]
-        other = rng.choice(others) if rng.random() < OTHER_RENDERING and len(cut) <= LONG_PAGE else None
-        names = [name for name in ("visible", other, *COMPOSED, *_more(item)) if name]
+        if item.marked:
+            names = [rng.choice(OF_TEXT), *COMPOSED, *_more(item)]
+        else:
+            other = rng.choice(others) if rng.random() < OTHER_RENDERING and len(cut) <= LONG_PAGE else None
+            names = [name for name in ("visible", other, *COMPOSED, *_more(item)) if name]
         out += [(rendered(item, name, cut, main[i], donors, rng), name) for name in names]
     return out
 
 
+def _without_optional(item: LabelledPage) -> LabelledPage:
+    """A marked page without the lines that are optional there."""
+    optional = set(item.optional.splitlines())
+    text = "\n".join(line for line in item.page.content.splitlines() if line.strip() not in optional)
+    return replace(item, page=item.page._replace(content=text), optional="")
+
+
 def _donors(i: int, items: Sequence[LabelledPage], near: Sequence[int], rng: random.Random) -> list[int]:
-    """The pages that give their junk to page ``i``: five of its fold, or itself and four more of its language."""
+    """The pages that give their junk to page ``i``: five of its fold, or itself and four more of its language.
+
+    Two of them are marked ones where there are any: they have the junk that golds have least of.
+    """
+    alike = [j for j in near if j != i and (items[j].language or "en") == (items[i].language or "en")]
+    marked = [j for j in alike if items[j].marked]
+    some = rng.sample(marked, min(2, len(marked)))
     if items[i].language in (None, "en"):
-        return rng.sample(near, min(5, len(near)))
-    alike = [j for j in near if j != i and items[j].language == items[i].language]
-    return [i, *rng.sample(alike, min(4, len(alike)))]
+        return some + rng.sample(near, min(5 - len(some), len(near)))
+    return [i, *some, *rng.sample(alike, min(4 - len(some), len(alike)))]
 
 
 def _more(item: LabelledPage) -> tuple[str, ...]:
@@ -213,6 +234,8 @@ def _weights(item: LabelledPage, words: npt.NDArray[np.int64]) -> npt.NDArray[np
     weight /= np.sqrt(weight.sum())
     if item.silver:
         weight *= SILVER_WEIGHT
+    if item.marked:
+        weight *= MARKED_WEIGHT
     return weight
 
 

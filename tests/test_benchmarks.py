@@ -349,15 +349,18 @@ def test_a_cleaner_is_held_against_the_marks_of_a_page(tmp_path: Path) -> None:
 
 
 def test_scrapes_are_marked_and_the_command_counts_them() -> None:
-    pages = [read_page(path)[1] for path in sorted((ROOT / "benchmarks" / "scrapes").glob("*.txt"))]
-    assert len(pages) == 52
-    for rows in pages:
-        assert {"+", "-"} <= {row.mark for row in rows}
     done = CliRunner().invoke(scrapes, ["score"], catch_exceptions=False)
     assert done.exit_code == 0
-    rows = {cells[1].strip(): cells for line in done.stdout.splitlines() if len(cells := line.split("|")) > 5}
-    story, other = (sum(row.mark == mark for page in pages for row in page) for mark in "+-")
-    assert rows["keep all"][4].split() == ["0", "of", str(story)]
-    assert rows["keep all"][5].split() == [str(other), "of", str(other)]
-    assert float(rows["cleaner"][3]) > float(rows["C4 rules"][3]) + 0.05
-    assert float(rows["cleaner"][3]) > float(rows["keep all"][3]) + 0.05
+    for name, count, table in zip(("ordinary", "tricky"), (52, 93), done.stdout.split("\n\n"), strict=False):
+        paths = sorted((ROOT / "benchmarks" / "scrapes" / name).rglob("*.marked.txt"))
+        pages = [read_page(path)[1] for path in paths]
+        assert len(pages) == count
+        for lines in pages:
+            assert {"+", "-"} <= {line.mark for line in lines}
+        rows = {cells[1].strip(): cells for row in table.splitlines() if len(cells := row.split("|")) > 5}
+        assert name in rows
+        story, other = (sum(line.mark == mark for page in pages for line in page) for mark in "+-")
+        assert rows["keep all"][4].split() == ["0", "of", str(story)]
+        assert rows["keep all"][5].split() == [str(other), "of", str(other)]
+        assert float(rows["cleaner"][3]) > float(rows["C4 rules"][3]) + 0.05
+        assert float(rows["cleaner"][3]) > float(rows["keep all"][3]) + 0.05

@@ -86,6 +86,14 @@ def test_sides_without_words_have_no_shingle_measure() -> None:
     assert (extra.shingle_precision, extra.shingle_recall, extra.empty) == (0, None, False)
 
 
+def test_lines_that_are_optional_count_for_nothing() -> None:
+    item = page("a b c d", optional="A headline\nby x")
+    assert score_page(item, "A headline\na b c d").exact
+    assert score_page(item, "a b c d\n  by x ").exact
+    assert not score_page(item, "A headline and more\na b c d").exact
+    assert score_page(item, "A headline\nby x").empty
+
+
 def test_groups_of_a_page() -> None:
     score = score_page(page("a", host="site", language="de", page_type="forum"), "a", 0.7)
     assert score.groups == {"kind": "text", "site": "site", "language": "de", "page_type": "forum"}

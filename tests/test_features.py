@@ -313,6 +313,27 @@ def test_shapes_do_not_depend_on_the_batch() -> None:
     assert together == pytest.approx(alone, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_page_of_single_letters_is_judged_alike_in_every_batch(kind: Kind) -> None:
+    # The hash of a single letter is its code, as small a number as that of a line of the batch.
+    rows = [f"{chr(97 + i % 26)} {i % 10}" for i in range(260)]
+    content = "\n".join(rows) if kind is Kind.TEXT else "".join(f"<p>{row}" for row in rows)
+    page, other = segment(Page(content, kind)), segment(Page(PROSE, kind))
+    alone = matrix_of([page], kind)
+    for before in (1, 2, 7, 31):
+        assert (matrix_of([other] * before + [page], kind)[before:] == alone).all()
+    if kind is Kind.TEXT:
+        assert not np.any(values(page, "overlap above"))
+
+
+def test_words_that_speak_to_the_reader_are_no_cue_by_themselves() -> None:
+    lines = text(f"You and your family can support us: please sign up for our newsletter.\n{PROSE}")
+    assert values(lines, "cue address")[0] > 0.4
+    assert values(lines, "cue address")[1] == 0
+    assert values(lines, "page address")[0] == pytest.approx(values(lines, "address ±2")[0], abs=1e-6)
+    assert values(text("Your"), "cue") == [0]
+
+
 def test_what_stands_before_a_mark_is_looked_up_as_a_whole() -> None:
     lines = text("Related stories: the tide\nREAD MORE:\nThe tide tables\nNote: wait | see")
     related = CUES.index("related") + 1

@@ -168,6 +168,42 @@ def test_read_a_folder(tmp_path: Path) -> None:
     assert check_labelled(tmp_path) == []
 
 
+MARKS = f"- Home\n? A headline\n\n+ {FIRST}\n- Advertisement\n+ {SECOND}\n"
+
+
+def test_read_marked_pages(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {
+            "en/site.toml": 'language = "en"\n[pages.two]\nhost = "b.example"\n',
+            "en/one.marked.txt": MARKS,
+            "en/two.marked.txt": f"+ {THIRD}\n- [Home](/) | [News](/n)\n",
+        },
+    )
+    one, two = read_labelled(tmp_path)
+    assert one.page.content.splitlines() == ["Home", "A headline", "", FIRST, "Advertisement", SECOND]
+    assert (one.gold, one.optional, one.marked) == (f"{FIRST}\n{SECOND}", "A headline", True)
+    assert (one.host, one.language, one.page.kind) == ("en/one", "en", Kind.TEXT)
+    assert (two.gold, two.optional, two.host) == (THIRD, "", "b.example")
+    assert check_labelled(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("+ One\nTwo\n", "x.marked.txt:2: a line begins with '+ '"),
+        ("*  One\n", "x.marked.txt:1: a line begins with"),
+        ("- One\n", "no line is marked '+'"),
+        ("\n", "no text"),
+    ],
+)
+def test_what_is_wrong_with_a_marked_page_is_said(tmp_path: Path, content: str, said: str) -> None:
+    put(tmp_path, {"x.marked.txt": content})
+    (finding,) = check_labelled(tmp_path)
+    assert said in str(finding)
+    assert finding.severity == "error"
+
+
 ROW = {"id": "x1", "html": f"<p>{FIRST}</p>", "gold": FIRST, "host": "h.example", "lang": "en", "page_type": "article"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,25 @@ def items(kinds: tuple[Kind, ...] = (Kind.TEXT,), hosts: int = 3, pages: int = 6
         for i in range(pages)
         for kind in kinds
     ]
+
+
+def marked(number: int, host: str) -> LabelledPage:
+    """The text of `item` with a headline that is neither, every line marked."""
+    story = item(number, host, Kind.TEXT)
+    content = f"The headline of story {number}\n{story.page.content}"
+    page = story.page._replace(content=content)
+    return replace(story, page=page, optional=f"The headline of story {number}", marked=True, language="en")
+
+
+def test_nothing_is_learnt_from_optional_lines_and_marked_pages_are_composed_too() -> None:
+    data = make_dataset([marked(i, f"h{i % 3}") for i in range(9)], Kind.TEXT)
+    texts = [text for lines in data.lines for text in lines.texts]
+    asis = np.array([name == "as is" for name in data.rendering])
+    headline = np.array([text.startswith("The headline") for text in texts])
+    assert (data.weight[headline] == 0).all()
+    assert (data.weight[~headline] > 0).all()
+    assert not (headline & ~asis[data.page_of]).any(), "composed pages have none"
+    assert {"transplant", "short transplant", "clean article", "partly cleaned"} <= set(data.rendering)
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,8 @@ def train(
 ) -> None:
     """Train a model on labelled pages (story.html with story.gold.txt) and compare it with the present one.
 
-    The report is made on hosts that were left out of the training. The model serves `clean --model FILE`.
+    Text can be marked line by line instead: story.marked.txt, with + (story), - (junk) or ? (either) and a blank before
+    each line. The report is made on hosts that were left out of the training. The model serves `clean --model FILE`.
 
     \b
     Examples:
