@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from cleaner.page import CleanedPage, Kind, Page
 
 __all__ = [
-    "Metadata", "as_explained", "as_explained_text", "as_markdown", "as_record", "as_text", "dropped_lines",
+    "Metadata", "as_explained", "as_explained_text", "as_markdown", "as_marks", "as_record", "as_text", "dropped_lines",
     "front_matter", "language", "metadata",
 ]  # fmt: skip
 
@@ -123,6 +123,19 @@ def as_explained_text(page: CleanedPage) -> str:
         # Control characters of a hostile page are not for a terminal.
         text = "".join(char if char.isprintable() else " " for char in line.text)
         rows.append(f"{line.probability:.3f} {'+' if line.kept else '-'} {text}")
+    return "\n".join(rows)
+
+
+def as_marks(page: CleanedPage) -> str:
+    """The page as a marked page (`cleaner.labelled`): ``+`` before each line that was kept, ``-`` before the others.
+
+    A draft of labels: whoever corrects its marks can train on it. An HTML page becomes the text of its lines.
+    """
+    rows: list[str] = []
+    for line in page.lines:
+        if line.blank_before and rows:
+            rows.append("")
+        rows += [f"{'+' if line.kept else '-'} {text}" for text in line.text.splitlines() if text.strip()]
     return "\n".join(rows)
 
 

@@ -84,6 +84,8 @@ def test_no_file_holds_the_paths_of_a_machine() -> None:
     machine = re.compile(rf"(?<![\w./>-])(?:{folders})".encode())
     found = []
     for path in repository_files():
+        if path.name.endswith(".marked.txt"):
+            continue  # what a page says is the page's: manuals name folders
         for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
             if machine.search(line):
                 found.append(f"{name(path)}:{number}: {line.decode(errors='replace').strip()[:100]}")

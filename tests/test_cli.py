@@ -176,6 +176,8 @@ def test_explain(page: Path, model: str) -> None:
     data = json.loads(run("explain", "--format", "json", "--model", model, stdin=page.read_bytes()).stdout)
     assert [line["kept"] for line in data["lines"]] == [False, False, False, True, True, False]
     assert data["kind"] == "html"
+    marks = run("explain", page, "--format", "marks", "--model", model).stdout.decode().splitlines()
+    assert [line[:2] for line in marks] == ["- ", "- ", "- ", "+ ", "+ ", "- "]
 
 
 def test_info(model: str) -> None:

@@ -10,7 +10,8 @@ from cli_support import cleaned
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleaner.output import as_explained_text, as_markdown, as_record, front_matter, language, metadata
+from cleaner.labelled import read_marks
+from cleaner.output import as_explained_text, as_markdown, as_marks, as_record, front_matter, language, metadata
 from cleaner.page import CleanedPage, Kind, Page
 from cleaner.segmentation import segment
 
@@ -151,3 +152,16 @@ def test_explain_shows_mark_probability_and_kind_and_no_control_characters() -> 
     assert "html" in first
     assert kept.startswith("1.000 + keep") and "\x1b" not in kept
     assert dropped == "0.000 - ad"
+
+
+def test_marks_are_a_marked_page_of_the_same_text() -> None:
+    html = cleaned("<p>keep me</p><pre>keep\n  this</pre><p>ad</p>", drop="ad")
+    assert as_marks(html) == "+ keep me\n+ keep\n+   this\n- ad"
+    text = "Home\n\nOne line of a story that\ngoes on below it.\n  * An item\n"
+    page = Page(text, Kind.TEXT)
+    lines = segment(page)
+    all_of_them = np.ones(len(lines), dtype=np.float32)
+    draft = as_marks(CleanedPage(page, 1, lines, all_of_them, all_of_them > 0))
+    again, marked = read_marks(draft, "draft")
+    assert again == text.rstrip("\n")
+    assert {line.mark for line in marked} == {"+"}

@@ -227,7 +227,14 @@ def _loaded(sites_from: str | None) -> SiteCounts | None:
 @click.command()
 @click.argument("path", default="-", metavar="[PATH|URL|-]")
 @with_options(MODEL, FAVOR, KIND, URL)
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "marks"]),
+    default="text",
+    show_default=True,
+    help="For the eye, as JSON, or as a marked page to correct and train on.",
+)
 @with_options(SITES_FROM, MAX_SIZE, TIMEOUT)
 @click.pass_context
 def explain(
@@ -240,10 +247,11 @@ def explain(
     Examples:
       cleaner explain story.html
       cleaner explain story.html --format json | jq '.lines[] | select(.kept | not) | .text'
+      cleaner explain story.txt --format marks > my-pages/story.marked.txt
     """
     (path,) = targets(ctx, () if path == "-" else (path,))
     from cleaner.batch.work import Settings, clean_item, make_cleaner
-    from cleaner.output import as_explained, as_explained_text
+    from cleaner.output import as_explained, as_explained_text, as_marks
     from cleaner.sources import open_source
 
     options = source_options(from_="page", **reading)
@@ -256,5 +264,7 @@ def explain(
             raise CleanerError(f"{item.id}: {error}") from None
         if format_ == "json":
             click.echo(json.dumps(as_explained(page), ensure_ascii=False, indent=2))
+        elif format_ == "marks":
+            click.echo(as_marks(page))
         else:
             click.echo(as_explained_text(page))
