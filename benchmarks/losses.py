@@ -23,7 +23,7 @@ import numpy.typing as npt
 from cleaner.evaluation import PageScore, score_page, words_of
 from cleaner.features import Columns
 from cleaner.labelled import LabelledPage, align
-from cleaner.lexicon import CUES
+from cleaner.lexicon import JUNK_CUES
 from cleaner.page import CleanedPage
 from cleaner.tokens import tokenize
 
@@ -214,9 +214,9 @@ class _Look:
     def cues(self) -> list[str]:
         """The class that cue phrases give a line, "" where they cover less than half of it."""
         columns = Columns([self.lines])
-        shares = np.stack([columns.cue(name) for name in CUES])
+        shares = np.stack([columns.cue(name) for name in JUNK_CUES])
         best = shares.argmax(axis=0)
-        return [CUE[CUES[k]] if shares[k, i] >= 0.5 else "" for i, k in enumerate(best)]
+        return [CUE[JUNK_CUES[k]] if shares[k, i] >= 0.5 else "" for i, k in enumerate(best)]
 
     @cached_property
     def element_evidence(self) -> list[str]:
