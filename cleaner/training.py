@@ -120,9 +120,7 @@ def make_dataset(
 
     Raises `BadLabels` when no page has a line.
     """
-    # Pages of text add nothing to an HTML dataset, not even hosts: its folds stay what they are without them.
-    hosts = (item.host for item in items if kind is Kind.TEXT or item.page.kind is Kind.HTML)
-    fold = folds_of(hosts, seed)
+    fold = folds_of((item.host for item in items), seed)
     pairs = [(item, "as is") for item in items if item.page.kind is kind]
     if kind is Kind.TEXT:
         pairs += _rendered([item for item in items if item.page.kind is Kind.HTML or item.marked], fold, seed)
