@@ -145,10 +145,9 @@ def make_dataset(
         share.append(_once(cut.texts, found) if kind is Kind.TEXT else found)
         words.append(tokens.words)
         hashes.append(tokens.line_hashes())
-        counts = _weights(item, tokens.words)
+        weight.append(_weights(item, tokens.words))
         if item.optional:
-            counts[(align(tokens, item.optional) >= 0.5) & (found < 0.5)] = 0
-        weight.append(counts)
+            weight[-1][(align(tokens, item.optional) >= 0.5) & (found < 0.5)] = 0
     if not lines:
         raise BadLabels(f"no labelled {kind} page has any text")
     return Dataset(
