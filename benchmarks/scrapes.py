@@ -98,7 +98,7 @@ def score(folder: Path, model: str | None, entry: tuple[str, ...], lines: bool) 
     for path in paths:
         text, rows = read_page(path)
         language = path.parent.name
-        part = sets[str(path.parent.parent.name)]
+        part = sets[path.parent.parent.name]
         for name, clean in cleaners.items():
             scored = (rows, compare(rows, clean(text)))
             part[name].append(scored)

@@ -150,32 +150,33 @@ def _site(folder: Path) -> dict[str, Any]:
     return site
 
 
-def _read_marked(folder: Path) -> Iterator[LabelledPage]:
-    for path in sorted(folder.rglob(f"*{MARKED}")):
-        stem = path.name.removesuffix(MARKED)
-        site = _site(path.parent)
-        own = site.get("pages", {}).get(stem, {})
-        decoded = decode(path.read_bytes())
-        text, lines = read_marks(decoded.text, str(path))
-        by_mark = {mark: "\n".join(line.text for line in lines if line.mark == mark) for mark in "+?"}
-        page = Page(text, Kind.TEXT, id=str(path), encoding=decoded.encoding, markdown=detect_kind(text)[1])
-        yield LabelledPage(
-            page=page,
-            gold=by_mark["+"],
-            host=str(own.get("host") or site.get("host") or f"{path.parent.name}/{stem}"),
-            language=own.get("language") or site.get("language"),
-            page_type=own.get("page_type") or site.get("page_type"),
-            dataset=folder.name,
-            optional=by_mark["?"],
-            marked=True,
-        )
+def _facts(folder: Path, stem: str, host: str) -> dict[str, Any]:
+    """What ``site.toml`` says of a page of its folder; ``host`` is that of a page of which it names none."""
+    site = _site(folder)
+    own = site.get("pages", {}).get(stem, {})
+    found = {name: own.get(name) or site.get(name) for name in ("host", "language", "page_type")}
+    return {**found, "host": str(found["host"] or host)}
+
+
+def _read_marked(path: Path, dataset: str) -> LabelledPage:
+    stem = path.name.removesuffix(MARKED)
+    decoded = decode(path.read_bytes())
+    text, lines = read_marks(decoded.text, str(path))
+    by_mark = {mark: "\n".join(line.text for line in lines if line.mark == mark) for mark in "+?"}
+    return LabelledPage(
+        page=Page(text, Kind.TEXT, id=str(path), encoding=decoded.encoding, markdown=detect_kind(text)[1]),
+        gold=by_mark["+"],
+        dataset=dataset,
+        optional=by_mark["?"],
+        marked=True,
+        **_facts(path.parent, stem, f"{path.parent.name}/{stem}"),
+    )
 
 
 def _read_folder(folder: Path) -> Iterator[LabelledPage]:
     for gold_path in sorted(folder.rglob(f"*{GOLD}")):
         stem = gold_path.name.removesuffix(GOLD)
-        site = _site(gold_path.parent)
-        own = site.get("pages", {}).get(stem, {})
+        facts = _facts(gold_path.parent, stem, gold_path.parent.name)
         gold = decode(gold_path.read_bytes()).text
         for suffix, kind in _SUFFIXES.items():
             path = gold_path.with_name(stem + suffix)
@@ -186,15 +187,13 @@ def _read_folder(folder: Path) -> Iterator[LabelledPage]:
             yield LabelledPage(
                 page=Page(decoded.text, kind, id=str(path), encoding=decoded.encoding, markdown=markdown),
                 gold=gold,
-                host=str(own.get("host") or site.get("host") or gold_path.parent.name),
-                language=own.get("language") or site.get("language"),
-                page_type=own.get("page_type") or site.get("page_type"),
                 dataset=folder.name,
+                **facts,
             )
 
 
 def read_labelled(paths: Iterable[Path | str] | Path | str, *, kind: Kind | None = None) -> list[LabelledPage]:
-    """Read labelled pages from folders and ``.jsonl``/``.jsonl.gz`` files, in the order of their names.
+    """Read labelled pages from folders, marked pages and ``.jsonl``/``.jsonl.gz`` files, in the order of their names.
 
     A folder may itself hold such files. With ``kind`` only pages of that kind are given. Raises `BadInput` for a
     missing path and `BadLabels` for unreadable or missing labels.
@@ -209,11 +208,13 @@ def read_labelled(paths: Iterable[Path | str] | Path | str, *, kind: Kind | None
             for file in files:
                 found.extend(_read_rows(file))
             found.extend(_read_folder(path))
-            found.extend(_read_marked(path))
+            found.extend(_read_marked(file, path.name) for file in sorted(path.rglob(f"*{MARKED}")))
             if len(found) == before:
                 raise BadLabels(
                     f"{path}: no labelled pages; expected story.html or story.txt with story{GOLD}, or story{MARKED}"
                 )
+        elif path.name.endswith(MARKED) and path.is_file():
+            found.append(_read_marked(path, path.parent.name))
         elif path.is_file():
             found.extend(_read_rows(path))
         else:

@@ -185,6 +185,8 @@ def test_read_marked_pages(tmp_path: Path) -> None:
     assert (one.gold, one.optional, one.marked) == (f"{FIRST}\n{SECOND}", "A headline", True)
     assert (one.host, one.language, one.page.kind) == ("en/one", "en", Kind.TEXT)
     assert (two.gold, two.optional, two.host) == (THIRD, "", "b.example")
+    (alone,) = read_labelled(tmp_path / "en" / "one.marked.txt")
+    assert (alone.gold, alone.host, alone.page) == (one.gold, one.host, one.page)
     assert check_labelled(tmp_path) == []
 
 
@@ -199,9 +201,10 @@ def test_read_marked_pages(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_a_marked_page_is_said(tmp_path: Path, content: str, said: str) -> None:
     put(tmp_path, {"x.marked.txt": content})
-    (finding,) = check_labelled(tmp_path)
-    assert said in str(finding)
-    assert finding.severity == "error"
+    for path in (tmp_path, tmp_path / "x.marked.txt"):
+        (finding,) = check_labelled(path)
+        assert said in str(finding)
+        assert finding.severity == "error"
 
 
 ROW = {"id": "x1", "html": f"<p>{FIRST}</p>", "gold": FIRST, "host": "h.example", "lang": "en", "page_type": "article"}
