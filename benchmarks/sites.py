@@ -121,7 +121,6 @@ class Judged:
 @click.option("--seed", default=0, show_default=True)
 def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     """Learn the weights from sites of several pages, and judge them on sites left out."""
-    from cleaner.features import feature_names
     from cleaner.training import cross_calibrated, make_dataset, make_matrices, out_of_fold
 
     items = read_labelled(paths)
@@ -129,9 +128,8 @@ def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     known = several(items)
     items = [item for item in items if item.host in known or rng.random() < others]
     data = make_dataset(items, Kind(kind), seed=seed)
-    names = feature_names(data.kind)
-    _, matrix, learnt = make_matrices(data, seed=seed)
-    probabilities = cross_calibrated(data, out_of_fold(data, matrix, learnt, names, seed=seed))
+    _, matrix, sample = make_matrices(data, seed=seed)
+    probabilities = cross_calibrated(data, out_of_fold(data, matrix, sample, seed=seed))
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
     parts = list(zip(*(np.split(array, bounds) for array in (probabilities, data.share, data.words)), strict=True))
     index = {id(item): i for i, item in enumerate(data.items) if data.rendering[i] in ("as is", "visible")}

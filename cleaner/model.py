@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Model", "shipped_model"]
 
 MAGIC = b"CLEANER\n"
-VERSION = 3
+VERSION = 4
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
-MAX_LEAVES = 32
+MAX_LEAVES = 64
 MAX_PAGE_WEIGHT = 1e6  # far above any that is learnt, and no sum of a page's numbers overflows
 _ARRAYS: dict[str, str] = {
-    "tree": "<i4", "feature": "<i4", "threshold": "<f4", "mask": "<u4", "leaf": "<i4", "value": "<f4",
+    "tree": "<i4", "feature": "<i4", "threshold": "<f4", "mask": "<u8", "leaf": "<i4", "value": "<f4",
     "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
 }  # fmt: skip
 _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.info` knows these itself
@@ -66,7 +66,7 @@ class _Learnt(NamedTuple):
     tree: npt.NDArray[np.int32]
     feature: npt.NDArray[np.int32]
     threshold: npt.NDArray[np.float32]
-    mask: npt.NDArray[np.uint32]
+    mask: npt.NDArray[np.uint64]
     leaf: npt.NDArray[np.int32]
     value: npt.NDArray[np.float32]
     knot_in: npt.NDArray[np.float32]
@@ -161,7 +161,7 @@ def _plan(head: Head) -> _Plan:
 
     trees = len(head.tree) - 1
     last = int(np.diff(head.leaf).max()) - 1  # the last leaf of a tree is never gone
-    removes = ~head.mask >> np.arange(last, dtype=np.uint32)[:, None] & 1
+    removes = ~head.mask >> np.arange(last, dtype=np.uint64)[:, None] & np.uint64(1)
     leaf, condition = np.divmod(np.flatnonzero(removes.astype(bool)), len(head.mask))
     place = leaf * trees + np.repeat(np.arange(trees), np.diff(head.tree))[condition]  # rises, as conditions do
     count = np.bincount(place, minlength=last * trees)
@@ -324,7 +324,7 @@ def _check_head(head: Head) -> None:
         raise BadModel("a condition looks at a feature that is not there")
     # The last leaf must stay reachable whatever fails, and no bit beyond the leaves may be the lowest one left.
     kept = np.bitwise_and.reduceat(head.mask, tree[:-1])
-    last = np.left_shift(np.uint32(1), (leaves - 1).astype(np.uint32))
+    last = np.left_shift(np.uint64(1), (leaves - 1).astype(np.uint64))
     if (kept & last == 0).any():
         raise BadModel("a tree can end in no leaf")
     for weights in (head.structure, head.wording):
@@ -377,7 +377,7 @@ def pack_trees(
             low, high = below[left]
             feature.append(column)
             threshold.append(_at_most(bound))
-            mask.append(0xFFFFFFFF & ~(((1 << (high - low)) - 1) << low))
+            mask.append(0xFFFFFFFFFFFFFFFF & ~(((1 << (high - low)) - 1) << low))
         value.extend(nodes[at][4] for at in leaves)
         tree.append(len(feature))
         leaf.append(len(value))
@@ -385,7 +385,7 @@ def pack_trees(
         "tree": np.array(tree, dtype=np.int32),
         "feature": np.array(feature, dtype=np.int32),
         "threshold": np.array(threshold, dtype=np.float32),
-        "mask": np.array(mask, dtype=np.uint32),
+        "mask": np.array(mask, dtype=np.uint64),
         "leaf": np.array(leaf, dtype=np.int32),
         "value": np.array(value, dtype=np.float32),
     }

@@ -51,6 +51,7 @@ _NOT_ALL_LETTERS = ((0x0000, 0x33FF), (0x4DC0, 0x4DFF), (0xA000, 0xABFF), (0xD7A
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _TOKEN_BASE = 0xC2B2AE3D27D4EB4F
 _SPREAD = 0xD6E8FEB86659FD93
+STEM = 5  # letters that the forms of a word mostly share
 LEAD_WORDS = 6  # as many as a cue phrase has at most; what is longer is a sentence
 _NUMBER = np.uint64(0x165667B19E3779F9)  # the hash that stands for every word with a digit, in templates
 
@@ -123,17 +124,18 @@ def _slices(prefix: Hashes, start: Ints, stop: Ints, base: int) -> Hashes:
 class Tokens(NamedTuple):
     """The words of a batch of lines, and character counts of each line.
 
-    ``first[i]:first[i + 1]`` are the words of line ``i``. ``hashes`` are of the lower-case word; ``initial`` is the
-    class of each word's first character, ``all_upper`` tells words with an upper-case and no lower-case letter,
-    ``digits`` words that hold a digit. ``counts`` has a row a line and a column a character class; ``chars`` is the
-    length of each line; ``head`` and ``tail`` are the classes of a line's first and last characters that are not space.
-    ``prefix`` and ``template`` are prefix hashes over all words, in the second all words with a digit being one.
-    ``lead`` counts the words that a mark sets apart at the beginning of a line ("Read more:"; 0 where there are none),
-    and ``mark`` is the class of that mark.
+    ``first[i]:first[i + 1]`` are the words of line ``i``. ``hashes`` are of the lower-case word, ``stems`` of its
+    first five letters; ``initial`` is the class of each word's first character, ``all_upper`` tells words with an
+    upper-case and no lower-case letter, ``digits`` words that hold a digit. ``counts`` has a row a line and a column
+    a character class; ``chars`` is the length of each line; ``head`` and ``tail`` are the classes of a line's first
+    and last characters that are not space. ``prefix`` and ``template`` are prefix hashes over all words, in the
+    second all words with a digit being one. ``lead`` counts the words that a mark sets apart at the beginning of a
+    line ("Read more:"; 0 where there are none), and ``mark`` is the class of that mark.
     """
 
     first: Ints
     hashes: Hashes
+    stems: Hashes
     length: Ints
     initial: Codes
     all_upper: Flags
@@ -245,7 +247,8 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     ends[:-1] &= ~joined_to_next
     starts = np.flatnonzero(begins)
     stops = np.flatnonzero(ends) + 1
-    hashes = _slices(_prefix(_lower(points, codes, joined).astype(np.uint64), _BASE), starts, stops, _BASE)
+    letters = _prefix(_lower(points, codes, joined).astype(np.uint64), _BASE)
+    hashes = _slices(letters, starts, stops, _BASE)
     first = np.append(np.searchsorted(starts, line_start), len(starts)).astype(np.int64)
 
     # Three in four characters are lower-case letters, which are what the others leave.
@@ -274,6 +277,7 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     return Tokens(
         first=first,
         hashes=hashes,
+        stems=_slices(letters, starts, np.minimum(stops, starts + STEM), _BASE),
         length=stops - starts,
         initial=codes[starts],
         all_upper=has & 3 == 2,

@@ -11,7 +11,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,11 +40,13 @@ __all__ = [
 Progress = Callable[[str], None]
 
 # What was tried and what it gave is in docs/decisions.md.
-TREES = 120
 # A small set is learnt in a minute, by fewer trees that each learn more; more of them only learn it by heart.
-FEW_TREES, FEW_RATE, FEW_LINES = 36, 0.17, 50_000
+FEW_LINES = 50_000
+FEW: dict[str, Any] = {"max_iter": 36, "learning_rate": 0.17}
+# Text is learnt from three times as many lines, which larger trees can tell apart.
+TEXT: dict[str, Any] = {"max_iter": 110, "max_leaf_nodes": 63}
 PARAMETERS: dict[str, Any] = {
-    "max_iter": TREES,
+    "max_iter": 120,
     "learning_rate": 0.1,
     "max_leaf_nodes": 31,
     "min_samples_leaf": 40,
@@ -53,8 +55,8 @@ PARAMETERS: dict[str, Any] = {
     "max_bins": 63,
     "early_stopping": False,
 }
-# Text is learnt from three times as many lines, by more trees that each learn less.
-TEXT_TREES, TEXT_RATE = 220, 0.08
+# The trees of text are fitted on about this many lines of a longer page, drawn at random and weighed accordingly.
+SAMPLE = 150
 # The share of text pages that are learnt from as if in a language that was never seen: their words tell nothing.
 FOREIGN = 0.3
 # The share of pages that are learnt from in another rendering as well, and the lines of those that need not be:
@@ -62,7 +64,7 @@ FOREIGN = 0.3
 OTHER_RENDERING, LONG_PAGE = 0.6, 600
 FOLDS = 5
 SILVER_WEIGHT = 0.5  # golds that another tool drafted
-MARKED_WEIGHT = 4.0  # pages of which every line was marked: few, and like what the text model is for
+MARKED_WEIGHT = 3.0  # pages of which every line was marked: few, and like what the text model is for
 KNOTS = 32
 # In calibration a composed page (a transplant, the gold alone) counts for less than a page as scraped.
 COMPOSED_COUNTS = 0.3
@@ -315,10 +317,10 @@ def make_matrix(data: Dataset, features: Sequence[str], words: Sequence[HashedWe
     return matrix
 
 
-def make_foreign(
-    data: Dataset, matrix: npt.NDArray[np.float32], words: Sequence[HashedWeights], *, seed: int = 0
+def _foreign(
+    data: Dataset, matrix: npt.NDArray[np.float32], words: Sequence[HashedWeights], seed: int
 ) -> npt.NDArray[np.float32]:
-    """The matrix to fit on: some of the text pages as they would be if their language were one never learnt from.
+    """The matrix with some of the text pages as they would be if their language were one never learnt from.
 
     There the weights of words are those of other words that fell into the same buckets, so for these pages the weights
     are shuffled. The trees learn to do without words where these tell little (docs/decisions.md). HTML stays as it is.
@@ -336,40 +338,55 @@ def make_foreign(
     return out
 
 
+class Sample(NamedTuple):
+    """What trees are fitted on: features, labels, weights and folds of lines, one row a line."""
+
+    matrix: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
+    fold: npt.NDArray[np.int64]
+
+    def without(self, fold: int) -> Sample:
+        """The lines of all folds but one."""
+        return Sample(*(column[self.fold != fold] for column in self))
+
+
+def make_sample(
+    data: Dataset, matrix: npt.NDArray[np.float32], words: Sequence[HashedWeights], *, seed: int = 0
+) -> Sample:
+    """All lines of HTML; of text about `SAMPLE` of a page, of longer pages with more weight, some as if foreign.
+
+    A page of a thousand lines of text tells hardly more than one of a hundred, and most lines are on such pages.
+    """
+    most = SAMPLE if data.kind is Kind.TEXT else np.inf
+    share = np.minimum(1.0, most / np.bincount(data.page_of))[data.page_of]
+    rows = np.random.default_rng(seed).random(len(share)) < share
+    learnt = _foreign(data, matrix, words, seed)
+    return Sample(learnt[rows], data.labels[rows], (data.weight / share)[rows], data.fold_of_line[rows])
+
+
 def make_matrices(
     data: Dataset, *, seed: int = 0, progress: Progress | None = None
-) -> tuple[list[HashedWeights], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """What is learnt from words, the features of every line by it, and the matrix to fit on (see `make_foreign`)."""
+) -> tuple[list[HashedWeights], npt.NDArray[np.float32], Sample]:
+    """What is learnt from words, the features of every line by it, and the lines to fit on (see `make_sample`)."""
     words = learn_words(data, seed=seed, progress=progress)
     matrix = make_matrix(data, feature_names(data.kind), words)
-    return words, matrix, make_foreign(data, matrix, words, seed=seed)
+    return words, matrix, make_sample(data, matrix, words, seed=seed)
 
 
-def _fit(
-    matrix: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.int64],
-    weight: npt.NDArray[np.float64],
-    rows: npt.NDArray[np.bool_] | slice,
-    features: tuple[str, ...],
-    kind: Kind,
-    seed: int,
-) -> Head:
-    """Boosted trees over some rows, packed, not yet calibrated."""
+def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
+    """Boosted trees over a sample, or over all of its folds but one, packed, not yet calibrated."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
-    labels, weight = labels[rows], weight[rows]
+    matrix, labels, weight, _ = sample if without < 0 else sample.without(without)
     if labels.min() == labels.max():
         raise BadLabels("every line has the same label: both main content and junk are needed")
-    more: dict[str, Any] = {}
-    if len(labels) < FEW_LINES:
-        more = {"max_iter": FEW_TREES, "learning_rate": FEW_RATE}
-    elif kind is Kind.TEXT:
-        more = {"max_iter": TEXT_TREES, "learning_rate": TEXT_RATE}
+    more = FEW if len(labels) < FEW_LINES else TEXT if kind is Kind.TEXT else {}
     trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
     # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
     with threadpool_limits(1):
-        trees.fit(matrix[rows], labels, sample_weight=weight / weight.mean())
+        trees.fit(matrix, labels, sample_weight=weight / weight.mean())
     packed = []
     base = float(np.ravel(trees._baseline_prediction)[0])
     for (predictor,) in trees._predictors:  # the only way to the trees: scikit-learn has no public one
@@ -391,21 +408,22 @@ def _fit(
     identity = np.array([0.0, 1.0], dtype=np.float32)
     none = np.zeros(0, dtype=np.float16)
     packed_trees = pack_trees(packed)
-    return Head(features, base, **packed_trees, knot_in=identity, knot_out=identity, structure=none, wording=none)
+    return Head(
+        feature_names(kind), base, **packed_trees, knot_in=identity, knot_out=identity, structure=none, wording=none
+    )
 
 
 def out_of_fold(
     data: Dataset,
     matrix: npt.NDArray[np.float32],
-    learnt: npt.NDArray[np.float32],
-    features: tuple[str, ...],
+    sample: Sample,
     *,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Floats:
     """The probability of each line by trees that have not seen its host, shape (lines,), not yet calibrated.
 
-    The trees are fitted on ``learnt`` (see `make_foreign`) and judge ``matrix``.
+    The trees are fitted on ``sample`` and judge ``matrix``.
 
     Folds are fitted side by side in processes of one thread each, which also keeps the result the same on any number
     of cores.
@@ -414,8 +432,7 @@ def out_of_fold(
     out = np.zeros(len(fold), dtype=np.float32)
     count = int(fold.max()) + 1
     run = Parallel(n_jobs=min(count, cpu_count()), return_as="generator")
-    arrays = (learnt, data.labels, data.weight)
-    fits = run(delayed(_fit)(*arrays, fold != number, features, data.kind, seed) for number in range(count))
+    fits = run(delayed(_fit)(sample, data.kind, seed, number) for number in range(count))
     for number, head in enumerate(fits):
         if progress:
             progress(f"{data.kind}: fold {number + 1} of {count} done")
@@ -502,14 +519,13 @@ def fit_head(
     Without ``calibrated`` the folds are not fitted: one fit instead of six, no probabilities, and a slightly worse
     cut.
     """
-    features = feature_names(data.kind)
-    words, matrix, learnt = make_matrices(data, seed=seed, progress=progress)
+    words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
     probabilities = np.zeros(0, dtype=np.float32)
     if calibrated:
-        probabilities = out_of_fold(data, matrix, learnt, features, seed=seed, progress=progress)
+        probabilities = out_of_fold(data, matrix, sample, seed=seed, progress=progress)
     if progress:
         progress(f"{data.kind}: final trees")
-    head = _fit(learnt, data.labels, data.weight, slice(None), features, data.kind, seed)
+    head = _fit(sample, data.kind, seed)
     structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
     head = head._replace(structure=structure, wording=wording)
     if calibrated:
@@ -522,13 +538,11 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
 
     For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
     """
-    features = feature_names(data.kind)
-    words, matrix, learnt = make_matrices(data, seed=seed, progress=progress)
+    words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
     fold = data.fold_of_line
     count = int(fold.max()) + 1
-    arrays = (learnt, data.labels, data.weight)
     run = Parallel(n_jobs=min(count, cpu_count()))
-    heads = run(delayed(_fit)(*arrays, fold != number, features, data.kind, seed) for number in range(count))
+    heads = run(delayed(_fit)(sample, data.kind, seed, number) for number in range(count))
     probabilities = np.zeros(len(fold), dtype=np.float32)
     for number, head in enumerate(heads):
         probabilities[fold == number] = head.predict(matrix[fold == number])

@@ -84,7 +84,7 @@ def test_no_file_holds_the_paths_of_a_machine() -> None:
     machine = re.compile(rf"(?<![\w./>-])(?:{folders})".encode())
     found = []
     for path in repository_files():
-        if path.name.endswith(".marked.txt"):
+        if name(path).startswith("marked/") or path.name.endswith(".marked.txt"):
             continue  # what a page says is the page's: manuals name folders
         for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
             if machine.search(line):

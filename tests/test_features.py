@@ -42,7 +42,7 @@ def matrix_of(pages: list[Lines], kind: Kind) -> np.ndarray:
 
 
 def test_every_feature_says_what_it_is() -> None:
-    sources = {"K10", "P10", "W07", "S11", "V18", "R20", "own"}
+    sources = {"K10", "P10", "W07", "S11", "V18", "R20", "H97", "own"}
     for name, feature in FEATURES.items():
         assert feature.name == name
         assert feature.source in sources
@@ -57,16 +57,17 @@ def test_names_are_unique_across_the_families() -> None:
     listed = [feature.name for family in families for feature in family()]
     assert len(listed) == len(set(listed))
     assert set(FEATURES) <= set(listed)
-    # What is left out for HTML is named as the families name it, and gone unless text has it.
-    assert set(listed) >= module._NOT_FOR_HTML
-    assert not module._NOT_FOR_HTML & set(feature_names(Kind.HTML))
+    # What is left out for a kind is named as the families name it, and gone unless the other has it.
+    for kind, without in ((Kind.HTML, module._NOT_FOR_HTML), (Kind.TEXT, module._NOT_FOR_TEXT)):
+        assert set(listed) >= without
+        assert not without & set(feature_names(kind))
 
 
 def test_feature_names_serve_their_kind() -> None:
     for kind in Kind:
         assert feature_names(kind) == tuple(n for n, f in FEATURES.items() if kind in f.kinds)
     assert "container 5 words" not in feature_names(Kind.TEXT)
-    assert "blank above" not in feature_names(Kind.HTML)
+    assert "blank below" not in feature_names(Kind.HTML)
 
 
 # -- the matrix ---------------------------------------------------------------------------------------------------
@@ -189,8 +190,8 @@ def test_length_and_links() -> None:
     lines = html("<p>one two <a href=x>three</a></p><p>four</p>")
     assert values(lines, "words") == [round(float(np.log1p(n)), 6) for n in (3, 1)]
     assert values(lines, "link density") == [round(5 / 13, 6), 0]
-    assert values(lines, "words +1") == [1, -1]
-    assert values(lines, "words -1") == [-1, 3]
+    assert values(lines, "link_density +1") == [0, -1]
+    assert values(lines, "repeats -1") == [-1, 1]
 
 
 def test_markdown_links_count_as_links() -> None:
@@ -324,6 +325,58 @@ def test_a_page_of_single_letters_is_judged_alike_in_every_batch(kind: Kind) -> 
         assert (matrix_of([other] * before + [page], kind)[before:] == alone).all()
     if kind is Kind.TEXT:
         assert not np.any(values(page, "overlap above"))
+
+
+STORY = (
+    "The ferry company said the harbour of Norvik would be closed on Monday.",
+    "Divers had found cracks in the quay, where ferries unload the lorries.",
+    "Norvik has asked the company to bring passengers ashore in small boats.",
+    "The divers will look at the harbour wall again before the ferries return.",
+)
+OTHERS = (
+    "A chess tournament for children drew ninety players to the old library.",
+    "Bakers complain about flour prices, which have doubled since last winter.",
+    "Our choir is looking for tenors and basses; rehearsals begin in autumn.",
+    "The museum shows paintings of orchards, lent by a collector in Vienna.",
+)
+
+
+def test_what_is_about_something_else_is_tied_to_the_body_by_few_words() -> None:
+    lines = text("\n".join(STORY + OTHERS))
+    for name in ("cohesion lowest", "cohesion lowest share", "cohesion core"):
+        found = values(lines, name)
+        assert min(found[:4]) > max(found[4:]), name
+    assert values(lines, "cohesion lead")[3] == 0.5
+    assert values(lines, "cohesion above near")[0] == 0
+    assert values(lines, "cohesion below near")[-1] == 0
+    # Seen from the place with the most ties, lines above are at a negative distance, and ties grow towards it.
+    place = values(lines, "cohesion core distance")
+    assert place == sorted(place)
+    assert values(lines, "cohesion ties")[place.index(0)] == 1
+
+
+def test_forms_of_a_word_meet_and_stop_words_do_not() -> None:
+    forms = text("Пожарные тушили склад на окраине.\nСклада больше нет, сказал пожарный.")
+    assert min(values(forms, "cohesion above near")[1:]) > 0.3
+    stops = text("He was there with all of them and it was so.\nShe was there with all of them and so it was.")
+    assert set(values(stops, "cohesion below near")) == {0}
+    numbers = text("Room 12345 on 12 May 2020\nHall 12345 in 12 parts 2020")
+    assert set(values(numbers, "cohesion below near")) == {0}
+
+
+def test_without_spaces_pairs_of_characters_are_terms() -> None:
+    lines = text("東京の港で船が沈んだ。\n港の船は明日動く。\n音楽祭開幕")
+    assert values(lines, "cohesion below near")[2] == values(lines, "cohesion above near")[2] == 0
+    pairs = text("警察官到着\n警察官退去\n音楽祭開幕")
+    assert values(pairs, "cohesion below near") == [0.5, 0, 0]
+
+
+def test_ties_reach_twelve_lines() -> None:
+    for between, tied in ((11, 1.0), (12, 0.0)):
+        lines = text("\n".join(["Kilimanjaro", *["—"] * between, "Kilimanjaro"]))
+        assert values(lines, "cohesion ties")[-1] == tied
+        assert values(lines, "cohesion above")[-1] == 1
+    assert set(values(text("—\n—"), "cohesion core")) == {0}
 
 
 def test_words_that_speak_to_the_reader_are_no_cue_by_themselves() -> None:

@@ -14,7 +14,7 @@ from cleaner.labelled import LabelledPage
 from cleaner.model import Model
 from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner
-from cleaner.training import Training, learn_words, make_dataset, make_foreign, make_matrix, train
+from cleaner.training import SAMPLE, Training, learn_words, make_dataset, make_matrix, make_sample, train
 
 JUNK = (
     "Home",
@@ -164,7 +164,7 @@ def test_some_text_pages_are_learnt_from_as_if_in_another_language() -> None:
         features = feature_names(kind)
         words = learn_words(data)
         matrix = make_matrix(data, features, words)
-        foreign = make_foreign(data, matrix, words)
+        foreign = make_sample(data, matrix, words).matrix
         changed = (foreign != matrix).any(axis=1)
         pages = np.unique(data.page_of[changed])
         if kind is Kind.HTML:
@@ -174,12 +174,26 @@ def test_some_text_pages_are_learnt_from_as_if_in_another_language() -> None:
         columns = [name for i, name in enumerate(features) if (foreign != matrix)[:, i].any()]
         assert "wording" in columns
         assert all("wording" in name or name == "lead above" for name in columns)
-        assert (make_foreign(data, matrix, words) == foreign).all()
+        assert (make_sample(data, matrix, words).matrix == foreign).all()
+
+
+def test_of_a_long_page_some_lines_are_learnt_from_that_stand_for_all() -> None:
+    pages = items(hosts=2, pages=2)
+    story = "\n".join(f"The council met on day {i} and voted on the plan for a bridge." for i in range(1, 2001))
+    page = pages[0].page._replace(content=story + "\nMore from this site\nShare\nPrint")
+    data = make_dataset([replace(pages[0], page=page, gold=story), *pages[1:]], Kind.TEXT)
+    words = learn_words(data)
+    sample = make_sample(data, make_matrix(data, feature_names(Kind.TEXT), words), words)
+    count = np.bincount(data.page_of)
+    short = count[count <= SAMPLE].sum()
+    assert count.max() > 2000
+    assert abs(len(sample.labels) - short - SAMPLE) < 75
+    assert sample.weight.sum() == pytest.approx(data.weight.sum(), rel=0.15)
+    assert set(sample.fold) == {0, 1}
+    assert (sample.without(0).fold == 1).all()
 
 
 def test_silver_golds_weigh_less() -> None:
-    from dataclasses import replace
-
     plain = items(hosts=2, pages=1)
     silver = [replace(page, silver=True) for page in plain]
     assert make_dataset(silver, Kind.TEXT).weight.sum() < make_dataset(plain, Kind.TEXT).weight.sum()

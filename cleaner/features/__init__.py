@@ -6,7 +6,8 @@ batch of pages into one float32 matrix with a row a line. A model names the feat
 Sources: [K10] Kohlschütter, Fankhauser, Nejdl 2010, "Boilerplate detection using shallow text features"; [P10]
 Pomikálek 2011, "Removing boilerplate and duplicate content from web corpora" (jusText); [W07] Weninger and Hsu 2008,
 text-to-tag ratios; [S11] Sun, Song, Liao 2011, "DOM based content extraction via text density"; [V18] Vogels, Ganea,
-Eickhoff 2018, "Web2Text"; [R20] Raffel et al. 2020, C4's line rules; [own] made for this project.
+Eickhoff 2018, "Web2Text"; [H97] Hearst 1997, "TextTiling"; [R20] Raffel et al. 2020, C4's line rules; [own] made
+for this project.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from cleaner import tokens as tk
 from cleaner.features import shapes
+from cleaner.features.cohesion import Cohesion, cohesion
 from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns
 from cleaner.features.hashed import HashedWeights
 from cleaner.lexicon import ADDRESS, CUES
@@ -381,6 +383,13 @@ def _address_features() -> Iterable[Feature]:
     yield Feature("address above", BOTH, lambda c: _ratio(c.above("address_words"), c.above("words")), "own")
 
 
+def _cohesion_features() -> Iterable[Feature]:
+    for i, name in enumerate(Cohesion._fields):
+        yield Feature(
+            f"cohesion {name.replace('_', ' ')}", BOTH, partial(lambda i, c: c.kept("cohesion", cohesion)[i], i), "H97"
+        )
+
+
 def _learnt_features() -> Iterable[Feature]:
     for name, kinds in (("structure", HTML), ("wording", BOTH)):
         yield Feature(name, kinds, partial(lambda n, c: c.column(n), name), "own")
@@ -393,6 +402,22 @@ def _learnt_features() -> Iterable[Feature]:
         yield Feature(f"{name} against best", kinds, partial(lambda n, c: c.column(n) - c.page_max(n), name), "own")
 
 
+# What text does without: columns of the surroundings that carried least, and no worse without them.
+_NOT_FOR_TEXT = frozenset(
+    (
+        "blank above|capitals +2|capitals -1|capitals -2|cue +1|cue +2|cue -2|cue_words 3 above|"
+        "cue_words 3 below|cue_words 8 below|ended +2|ended -2|ends share ±2|head +1|link density ±20|"
+        "link density ±3|link density ±5|link density ±8|link_density +2|link_density +3|link_density -1|"
+        "link_density -2|link_density -3|link_words 3 above|link_words 3 below|link_words 8 above|"
+        "link_words 8 below|link_words above|link_words above share|link_words below|lowest wording 30 above|"
+        "numbers +2|numbers -1|numbers -2|prose +1|prose +2|prose +3|prose -1|prose -2|prose -3|"
+        "prose_words 3 above|prose_words 3 below|prose_words 8 above|prose_words ±20|prose_words ±3|repeats +1|"
+        "repeats +2|repeats -2|repeats above|repeats ±20|repeats ±8|short 3 above|short 3 below|short 8 above|"
+        "short 8 below|short ±5|stop share ±5|stop ±20|stop ±3|stop ±5|stop ±8|template repeats above|words +1|"
+        "words +2|words +3|words -1|words -2|words -3|words 3 above|words 3 below|words 8 below|words below|"
+        "words ±3|words ±5|words ±8"
+    ).split("|")
+)
 # Candidates that HTML pages do without: each carried less than 0.12 % of the trees' gain, and the figures are no worse
 # without all of them, at half the cost (docs/decisions.md, "Which features").
 _NOT_FOR_HTML = frozenset(
@@ -422,9 +447,8 @@ _NOT_FOR_HTML = frozenset(
 
 
 def _chosen(feature: Feature) -> Feature:
-    if feature.name not in _NOT_FOR_HTML:
-        return feature
-    return feature._replace(kinds=tuple(kind for kind in feature.kinds if kind is not Kind.HTML))
+    without = {Kind.HTML: _NOT_FOR_HTML, Kind.TEXT: _NOT_FOR_TEXT}
+    return feature._replace(kinds=tuple(kind for kind in feature.kinds if feature.name not in without[kind]))
 
 
 FEATURES: dict[str, Feature] = {
@@ -432,7 +456,7 @@ FEATURES: dict[str, Feature] = {
     for family in (
         _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
         _class_features, _group_features, _learnt_features, _shape_features, _place_features, _lead_features,
-        _address_features,
+        _address_features, _cohesion_features,
     )
     for feature in map(_chosen, family())
     if feature.kinds

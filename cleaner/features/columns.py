@@ -184,16 +184,17 @@ class Columns:
         return self.count(tk.LONE)
 
     @cached_property
-    def _stop_rows(self) -> npt.NDArray[np.int32]:
+    def stop_rows(self) -> npt.NDArray[np.int32]:
+        """For each word its row in the table of stop words, -1 for a word that is none."""
         return stop_words().find(self.tokens.hashes)
 
     def _make_stop_any(self) -> Any:
-        return self.per_line(self._stop_rows >= 0)
+        return self.per_line(self.stop_rows >= 0)
 
     def _make_stop(self) -> Any:
         """Stop words of the language that explains most of the page's stop words."""
-        known = np.flatnonzero(self._stop_rows >= 0)
-        group = stop_words().group[self._stop_rows[known]]
+        known = np.flatnonzero(self.stop_rows >= 0)
+        group = stop_words().group[self.stop_rows[known]]
         groups = stop_words().groups
         speaks = (groups[:, None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)).astype(np.float64)
         line = self.line_of_word[known]
@@ -296,7 +297,7 @@ class Columns:
     def _make_body_overlap(self) -> Any:
         """The share of a line's content words that also occur in the page's prose, outside the line itself."""
         _, places, lines, fresh = self._vocabulary
-        content = self._stop_rows < 0
+        content = self.stop_rows < 0
         if not len(places):
             return np.zeros(self.n)
         prose = self.column("prose").astype(np.int64)[lines]
