@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from cleaner import tokens as tk
-from cleaner.features.shapes import body
+from cleaner.features.shapes import body, running_minimum
 from cleaner.repetition import by_value, within_page
 
 if TYPE_CHECKING:
@@ -71,13 +71,6 @@ def _terms(c: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     return line[once], fresh[once]
 
 
-def _running_minimum(values: Array, fresh: npt.NDArray[np.bool_]) -> Array:
-    """The least of the values (none below 0) up to each place, beginning anew where ``fresh``."""
-    step = np.cumsum(fresh) * (values.max() + 1)
-    out: Array = np.minimum.accumulate(values - step) + step
-    return out
-
-
 def cohesion(c: Columns) -> Cohesion:
     """The cohesion of each line with its page; linear in the words but for one sort of them."""
     line, fresh = _terms(c)
@@ -107,8 +100,9 @@ def cohesion(c: Columns) -> Cohesion:
     most = np.maximum.reduceat(ties, c.start)[c.page_of]
     peak = np.minimum.reduceat(np.where(ties == most, c.row, c.n), c.start)[c.page_of]
     part = (c.row == c.low) | (c.row == peak)
-    upwards = _running_minimum(np.append(ties[1:], 0.0)[::-1], np.append(part[1:], True)[::-1])[::-1]
-    lowest = np.where(c.row >= peak, _running_minimum(ties, part), upwards)
+    step = float(ties.max()) + 1
+    upwards = running_minimum(np.append(ties[1:], 0.0)[::-1], np.append(part[1:], True)[::-1], step)[::-1]
+    lowest = np.where(c.row >= peak, running_minimum(ties, part, step), upwards)
     away = c.row - peak
     return Cohesion(
         above_near=share(gap <= _NEAR),

@@ -28,6 +28,7 @@ __all__ = [
     "overlap",
     "period",
     "run_mean",
+    "running_minimum",
 ]
 
 Array: TypeAlias = "npt.NDArray[np.float64]"
@@ -133,15 +134,20 @@ def body(c: Columns) -> tuple[Array, Array]:
     return np.where(some & (away == 0), 1.0, 0.0), np.where(some, np.sign(away) * np.log1p(np.abs(away)), 0.0)
 
 
+def running_minimum(values: Array, fresh: npt.NDArray[np.bool_], step: float) -> Array:
+    """The least of the values up to each place, beginning anew where ``fresh``; they differ by less than ``step``."""
+    part = np.cumsum(fresh) * step
+    out: Array = np.minimum.accumulate(values - part) + part
+    return out
+
+
 def lowest_since_prose(c: Columns, values: Array) -> Array:
     """The lowest value from the last line of prose on, that line left out: what a label said holds for its list."""
     prose = c.column("prose") > 0
     fresh = prose | (c.row == c.low)
     step = float(np.abs(values).max()) * 2 + 1
-    part = np.cumsum(fresh) * step
     # The line of prose itself says nothing of what follows.
-    out: Array = np.minimum.accumulate(np.where(prose, step / 2, values) - part) + part
-    return np.where(prose, values, out)
+    return np.where(prose, values, running_minimum(np.where(prose, step / 2, values), fresh, step))
 
 
 def lowest_above(c: Columns, reach: int) -> Array:
