@@ -84,7 +84,23 @@ def decide(
         best += int(np.argmax(f_measure(BETA[favor])[best:]))
     # Lines of the same probability share their fate: the cut never falls between equals.
     kept = p >= sorted_p[best]
-    return kept, min(float(balanced[int(kept.sum()) - 1]), 1.0)
+    confidence = min(float(balanced[int(kept.sum()) - 1]), 1.0)
+    return kept | _between(kept, words), confidence
+
+
+def _between(kept: npt.NDArray[np.bool_], words: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Lines without words (a brace, a table's rule, ``* * *``) whose neighbours with words are both kept.
+
+    What such a line is cannot be read from it, and no measure of words misses it; the reader of a program does.
+    """
+    silent = np.flatnonzero(words == 0)
+    worded = np.flatnonzero(words)
+    place = np.searchsorted(worded, silent)
+    inside = (place > 0) & (place < len(worded))
+    silent, place = silent[inside], place[inside]
+    out = np.zeros(len(kept), dtype=bool)
+    out[silent[kept[worded[place - 1]] & kept[worded[place]]]] = True
+    return out
 
 
 def _of_copies(p: npt.NDArray[np.float64], words: npt.NDArray[np.float64], hashes: Hashes) -> npt.NDArray[np.float64]:

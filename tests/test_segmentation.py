@@ -471,8 +471,16 @@ def test_marks_of_a_text_line(line: str, tag: str, level: int) -> None:
 
 
 def test_fences() -> None:
-    lines = text("say:\n```python\n# not a heading\n- nor a list\n```\n# Heading\n~~~\nx\n~~~")
-    assert lines.tags == ["p", "pre", "pre", "pre", "pre", "h1", "pre", "pre", "pre"]
+    code = "```python\n# not a heading\n\n\n- nor a list\n~~~\n```"
+    lines = text(f"say:\n{code}\n# Heading\n~~~\nx\n~~~")
+    assert lines.texts == ["say:", code, "# Heading", "~~~\nx\n~~~"]
+    assert lines.tags == ["p", "pre", "h1", "pre"]
+
+
+def test_a_fence_that_is_never_closed_is_no_block() -> None:
+    lines = text("```\nx\n```\nsay:\n```\n# code?\nmore")
+    assert lines.texts == ["```\nx\n```", "say:", "```", "# code?", "more"]
+    assert lines.tags == ["pre", "p", "pre", "pre", "pre"]
 
 
 @pytest.mark.parametrize(

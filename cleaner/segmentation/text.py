@@ -1,7 +1,8 @@
 """Text without HTML to lines, Markdown read as evidence and left as it is.
 
 A line is a non-blank line, or lines that belong together and are judged as one: a paragraph that was hard-wrapped at
-a column, a sentence that a line end or a blank line broke. Such a line's text holds its line ends as they stood.
+a column, a sentence that a line end or a blank line broke, a fenced block of code. Such a line's text holds its line
+ends as they stood.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def segment_text(page: Page) -> Lines:
     marks: list[str] = []
     gaps: list[int] = []
     gap = 0
-    fenced = False
+    blocks: list[tuple[int, int]] = []  # fenced code, fences included
+    fence, opened = "", 0
     for raw in _BREAK.split(page.content):
         text = raw.rstrip()
         if not text:
@@ -50,10 +52,14 @@ def segment_text(page: Page) -> Lines:
         gap = 0
         first = text.lstrip()[0]
         tag = "p"
-        if first in "`~" and text.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
+        if first in "`~" and text.lstrip().startswith(fence or ("```", "~~~")):
             tag = "pre"
-        elif fenced:
+            if fence:
+                blocks.append((opened, len(raws)))
+                fence = ""
+            else:
+                fence, opened = first * 3, len(raws) - 1
+        elif fence:
             tag = "pre"
         elif first == "#" and (heading := _HEADING.match(text)):
             tag = f"h{len(heading[1])}"
@@ -72,10 +78,11 @@ def segment_text(page: Page) -> Lines:
     link_chars: list[int] = []
     bold_chars: list[int] = []
     level: list[int] = []
-    for start, stop in pairwise(_starts(raws, marks, gaps)):
+    for start, stop in pairwise(_starts(raws, marks, gaps, blocks)):
         text, tag = raws[start], marks[start]
         if stop - start > 1:
-            text += "".join("\n" * (min(gaps[i], 1) + 1) + raws[i] for i in range(start + 1, stop))
+            most = len(raws) if tag == "pre" else 1  # code keeps its blank lines
+            text += "".join("\n" * (min(gaps[i], most) + 1) + raws[i] for i in range(start + 1, stop))
         texts.append(text)
         tags.append(tag)
         blank_before.append(gaps[start])
@@ -119,8 +126,13 @@ def segment_text(page: Page) -> Lines:
     )
 
 
-def _starts(texts: Sequence[str], tags: Sequence[str], gaps: Sequence[int]) -> list[int]:
-    """Where each line of the page begins among its non-blank lines, and their number last."""
+def _starts(
+    texts: Sequence[str], tags: Sequence[str], gaps: Sequence[int], blocks: Sequence[tuple[int, int]]
+) -> list[int]:
+    """Where each line of the page begins among its non-blank lines, and their number last.
+
+    A fence that is never closed makes no block: it may be no fence, and the rest of the page would hang on it.
+    """
     if not texts:
         return [0]
     flows = [tag == "p" and above in _FLOWS for above, tag in pairwise(tags)]
@@ -138,6 +150,9 @@ def _starts(texts: Sequence[str], tags: Sequence[str], gaps: Sequence[int]) -> l
             joined = gaps[i] <= 2 and len(above) >= _SHORT and _goes_on(above, text)
         if not joined:
             starts.append(i)
+    if blocks:
+        inside = {i for start, stop in blocks for i in range(start + 1, stop)}
+        starts = [i for i in starts if i not in inside]
     return [*starts, len(texts)]
 
 
