@@ -87,10 +87,14 @@ def plain(text: str) -> str:
     return LINK.sub(r"\1", text) if "](" in text else text
 
 
+def stripped(text: str) -> list[str]:
+    return [line for raw in text.splitlines() if (line := raw.strip())]
+
+
 def kept_lines(page: Sequence[str], answer: str) -> Labels:
     """Which lines of a page stand in an answer, in order; a line of the answer that the page has not is none of it."""
     ids: dict[str, int] = {}
-    ours = (line.strip() for line in answer.splitlines() if line.strip())
+    ours = stripped(answer)
     numbered = [[ids.setdefault(line, len(ids)) for line in lines] for lines in (page, ours)]
     kept = np.ones(len(page), dtype=bool)
     kept[[op.src_pos for op in LCSseq.editops(*numbered) if op.tag == "delete"]] = False
@@ -99,7 +103,7 @@ def kept_lines(page: Sequence[str], answer: str) -> Labels:
 
 def line_f1(page: Sequence[str], main: Labels, answer: str) -> float | None:
     """F1 of the kept lines against the main ones; None where the answer has lines that the page has not."""
-    if {line.strip() for line in answer.splitlines() if line.strip()} - set(page):
+    if not set(page).issuperset(stripped(answer)):
         return None
     kept = kept_lines(page, answer)
     total = int(kept.sum() + main.sum())

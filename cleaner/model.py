@@ -168,8 +168,10 @@ def _plan(head: Head) -> _Plan:
     nth = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
     order = np.empty(len(count), dtype=np.int64)
     order[np.argsort(-count, kind="stable")] = np.arange(len(count))
-    by_round = np.argsort(nth * len(count) + order[place])
-    rounds = np.split(test_of[condition[by_round]], np.cumsum(np.bincount(nth))[:-1])
+    size = np.bincount(nth)
+    by_round = np.empty(len(place), dtype=np.int64)
+    by_round[(np.cumsum(size) - size)[nth] + order[place]] = test_of[condition]
+    rounds = np.split(by_round, np.cumsum(size)[:-1])
     tests = list(zip(features.tolist(), start.tolist(), stop.tolist(), strict=True))
     return _Plan(tests, threshold[fresh][:, None], rounds, order)
 
