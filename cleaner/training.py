@@ -42,20 +42,18 @@ Progress = Callable[[str], None]
 # What was tried and what it gave is in docs/decisions.md.
 # A small set is learnt in a minute, by fewer trees that each learn more; more of them only learn it by heart.
 FEW_LINES = 50_000
-FEW: dict[str, Any] = {"max_iter": 36, "learning_rate": 0.17}
-# Text is learnt from three times as many lines, which larger trees can tell apart.
-TEXT: dict[str, Any] = {"max_iter": 110, "max_leaf_nodes": 63}
+FEW: dict[str, Any] = {"max_iter": 36, "learning_rate": 0.17, "max_leaf_nodes": 31}
 PARAMETERS: dict[str, Any] = {
-    "max_iter": 120,
+    "max_iter": 110,
     "learning_rate": 0.1,
-    "max_leaf_nodes": 31,
+    "max_leaf_nodes": 63,
     "min_samples_leaf": 40,
     "l2_regularization": 5.0,
     "max_features": 0.3,
     "max_bins": 63,
     "early_stopping": False,
 }
-# The trees of text are fitted on about this many lines of a longer page, drawn at random and weighed accordingly.
+# Trees are fitted on about this many lines of a longer page, drawn at random and weighed accordingly.
 SAMPLE = 150
 # The share of text pages that are learnt from as if in a language that was never seen: their words tell nothing.
 FOREIGN = 0.3
@@ -354,12 +352,11 @@ class Sample(NamedTuple):
 def make_sample(
     data: Dataset, matrix: npt.NDArray[np.float32], words: Sequence[HashedWeights], *, seed: int = 0
 ) -> Sample:
-    """All lines of HTML; of text about `SAMPLE` of a page, of longer pages with more weight, some as if foreign.
+    """About `SAMPLE` lines of each page, of longer pages with more weight; pages of text in part as if foreign.
 
-    A page of a thousand lines of text tells hardly more than one of a hundred, and most lines are on such pages.
+    A page of a thousand lines tells hardly more than one of a hundred, and most lines are on such pages.
     """
-    most = SAMPLE if data.kind is Kind.TEXT else np.inf
-    share = np.minimum(1.0, most / np.bincount(data.page_of))[data.page_of]
+    share = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
     rows = np.random.default_rng(seed).random(len(share)) < share
     learnt = _foreign(data, matrix, words, seed)
     return Sample(learnt[rows], data.labels[rows], (data.weight / share)[rows], data.fold_of_line[rows])
@@ -382,7 +379,7 @@ def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
     matrix, labels, weight, _ = sample if without < 0 else sample.without(without)
     if labels.min() == labels.max():
         raise BadLabels("every line has the same label: both main content and junk are needed")
-    more = FEW if len(labels) < FEW_LINES else TEXT if kind is Kind.TEXT else {}
+    more = FEW if len(labels) < FEW_LINES else {}
     trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
     # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
     with threadpool_limits(1):
