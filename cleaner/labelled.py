@@ -4,11 +4,11 @@ A gold text says what the main content of its page is; it says nothing of lines.
 alignment of words, so labels survive any change of segmentation.
 
 Three layouts are read. A folder of pages with their golds: ``site/story.html`` or ``site/story.txt`` with
-``site/story.gold.txt``, and an optional ``site.toml`` beside them with ``host``, ``language``, ``page_type`` and
-``[pages.story]`` overrides. A folder of marked pages of text: ``story.marked.txt``, each line of which begins with
-``+`` (main content), ``-`` (junk) or ``?`` (either will do: headlines, bylines) and a blank. And JSON lines, plain or
-gzipped, with the fields ``html`` or ``text``, ``gold``, and where known ``id``, ``url``, ``host``, ``lang``,
-``page_type``, ``dataset``, ``gold_by``.
+``site/story.gold.txt``; beside them, where wanted, ``site/story.either.txt`` with lines that may stay or go (headline,
+byline), and a ``site.toml`` with ``host``, ``language``, ``page_type`` and ``[pages.story]`` overrides. A folder of
+marked pages of text: ``story.marked.txt``, each line of which begins with ``+`` (main content), ``-`` (junk) or ``?``
+(either) and a blank. And JSON lines, plain or gzipped, with the fields ``html`` or ``text``, ``gold``, and where known
+``id``, ``url``, ``host``, ``lang``, ``page_type``, ``dataset``, ``gold_by``.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ __all__ = [
 ]  # fmt: skip
 
 GOLD = ".gold.txt"
+EITHER = ".either.txt"
 MARKED = ".marked.txt"
 _SUFFIXES = {".html": Kind.HTML, ".htm": Kind.HTML, ".xhtml": Kind.HTML, ".txt": Kind.TEXT, ".md": Kind.TEXT}
 # A gold line counts as being on its page when this share of its words aligns; less is reported by `check_labelled`.
@@ -178,6 +179,8 @@ def _read_folder(folder: Path) -> Iterator[LabelledPage]:
         stem = gold_path.name.removesuffix(GOLD)
         facts = _facts(gold_path.parent, stem, gold_path.parent.name)
         gold = decode(gold_path.read_bytes()).text
+        either = gold_path.with_name(stem + EITHER)
+        optional = decode(either.read_bytes()).text if either.is_file() else ""
         for suffix, kind in _SUFFIXES.items():
             path = gold_path.with_name(stem + suffix)
             if not path.is_file():
@@ -188,6 +191,7 @@ def _read_folder(folder: Path) -> Iterator[LabelledPage]:
                 page=Page(decoded.text, kind, id=str(path), encoding=decoded.encoding, markdown=markdown),
                 gold=gold,
                 dataset=folder.name,
+                optional=optional,
                 **facts,
             )
 
@@ -299,6 +303,10 @@ def _partners(root: Path) -> Iterator[Finding]:
             stem = file.name.removesuffix(GOLD)
             if not any(file.with_name(stem + suffix).is_file() for suffix in _SUFFIXES):
                 yield Finding(str(file), None, f"a gold without its page; expected {stem}.html or {stem}.txt beside it")
+        elif file.name.endswith(EITHER):
+            stem = file.name.removesuffix(EITHER)
+            if not file.with_name(stem + GOLD).is_file():
+                yield Finding(str(file), None, f"belongs to no gold; expected {stem}{GOLD} beside it")
         elif file.name.endswith(MARKED) or file.name == "README.md":
             continue
         elif file.suffix.lower() in _SUFFIXES and not file.with_name(file.stem + GOLD).is_file():

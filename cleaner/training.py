@@ -689,7 +689,8 @@ def train(
             before[kind] = score_lines(data, np.concatenate(_predict_all(compare_with, data)))
     digest = hashlib.sha256()
     for item in items:
-        digest.update(item.page.content.encode("utf-8", "replace") + b"\0" + item.gold.encode("utf-8", "replace"))
+        for part in (item.page.content, item.gold, item.optional):
+            digest.update(part.encode("utf-8", "replace") + b"\0")
     facts = {
         "made_by": f"cleaner {__version__}",
         "pages": len(items),

@@ -151,6 +151,7 @@ def test_read_a_folder(tmp_path: Path) -> None:
             "a.example/one.gold.txt": FIRST,
             "a.example/two.txt": SECOND,
             "a.example/two.gold.txt": SECOND,
+            "a.example/two.either.txt": "A headline\nBy somebody\n",
             "b.example/three.md": f"# Title\n\n[Home](/)\n\n{THIRD}",
             "b.example/three.gold.txt": THIRD,
         },
@@ -164,6 +165,7 @@ def test_read_a_folder(tmp_path: Path) -> None:
     ]
     assert [item.page.markdown for item in items] == [False, False, False, True]
     assert [item.gold for item in items] == [FIRST, FIRST, SECOND, THIRD]
+    assert [item.optional.splitlines() for item in items] == [[], [], ["A headline", "By somebody"], []]
     assert [item.page.kind for item in read_labelled(tmp_path, kind=Kind.HTML)] == [Kind.HTML]
     assert check_labelled(tmp_path) == []
 
@@ -313,6 +315,7 @@ def read_labelled_from(*values: Any) -> list[Any]:
     [
         ({"s/lone.html": FIRST}, [("s/lone.html", None, "without its gold")]),
         ({"s/lone.gold.txt": FIRST}, [("s/lone.gold.txt", None, "without its page")]),
+        ({"s/lone.either.txt": FIRST}, [("s/lone.either.txt", None, "belongs to no gold")]),
         ({"s/e.html": "<p></p>", "s/e.gold.txt": FIRST}, [("s/e.html", None, "no text")]),
         ({"s/e.txt": "\n \n", "s/e.gold.txt": FIRST}, [("s/e.txt", None, "no text")]),
         ({"s/e.txt": FIRST, "s/e.gold.txt": " \n"}, [("s/e.gold.txt", None, "gold is empty")]),
@@ -325,7 +328,16 @@ def read_labelled_from(*values: Any) -> list[Any]:
             [("t/b.txt", None, "the same page as")],
         ),
     ],
-    ids=["no gold", "no page", "empty page", "blank page", "empty gold", "not on its page", "twice"],
+    ids=[
+        "no gold",
+        "no page",
+        "either of nothing",
+        "empty page",
+        "blank page",
+        "empty gold",
+        "not on its page",
+        "twice",
+    ],
 )
 def test_each_fault_is_found_where_it_is(
     tmp_path: Path, files: dict[str, str], expected: list[tuple[str, int | None, str]]

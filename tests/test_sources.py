@@ -100,7 +100,7 @@ def test_a_folder_gives_pages_in_a_fixed_order_and_nothing_else(tmp_path: Path) 
 
 
 def test_gold_texts_beside_pages_and_the_output_are_not_pages(tmp_path: Path) -> None:
-    for name in ["s/story.html", "s/story.gold.txt", "alone.gold.txt", "out/s/story.txt"]:
+    for name in ["s/story.html", "s/story.gold.txt", "s/story.either.txt", "alone.gold.txt", "out/s/story.txt"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     assert [item.name for item in items(tmp_path, exclude=tmp_path / "out")] == ["alone.gold.txt", "s/story.html"]

@@ -37,7 +37,7 @@ CONTAINERS: Final[dict[str, SourceFormat]] = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".warc": "warc", ".wet": "wet", ".zip": "zip",
 }  # fmt: skip
 COMPRESSED: Final = (".gz", ".zst")
-GOLD: Final = ".gold.txt"
+LABELS: Final = (".gold.txt", ".either.txt")
 _HOST: Final = r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+"
 
 
@@ -68,7 +68,7 @@ def count_files(folder: str) -> int | None:
         return None
     total = 0
     for _, _, names in os.walk(folder):
-        forms = [source_format(name) for name in names if not name.endswith(GOLD)]
+        forms = [source_format(name) for name in names if not name.endswith(LABELS)]
         if any(form not in ("page", None) for form in forms):
             return None
         total += forms.count("page")
@@ -209,7 +209,7 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
         entries.sort(key=lambda entry: os.fsencode(entry[0]), reverse=True)
         names = {name for name, _ in entries}
         for name, below in entries:
-            if below or (_is_input(name, options) and not _is_gold(name, names)):
+            if below or (_is_input(name, options) and not _is_label(name, names)):
                 pending.append((path / name, f"{relative}/{name}" if relative else name, below))
     if not found:
         known = ", ".join((*PAGES, *CONTAINERS))
@@ -220,12 +220,12 @@ def _is_input(name: str, options: SourceOptions) -> bool:
     return source_format(name) is not None or options.format not in ("auto", "page")
 
 
-def _is_gold(name: str, names: set[str]) -> bool:
+def _is_label(name: str, names: set[str]) -> bool:
     """A gold text beside its page is a label, not a page."""
-    if not name.endswith(GOLD):
-        return False
-    stem = name[: -len(GOLD)]
-    return any(stem + extension in names for extension in PAGES)
+    return any(
+        name.endswith(label) and any(name.removesuffix(label) + extension in names for extension in PAGES)
+        for label in LABELS
+    )
 
 
 def _folder_file(path: Path, relative: str, inside: Path, label: str) -> Item | None:
