@@ -117,8 +117,7 @@ class Head(_Learnt):
             before = gone[plan.order].reshape(-1, len(self.tree) - 1, bits.shape[1])
             for leaf in range(1, len(before)):
                 before[leaf] &= before[leaf - 1]
-            # A row ends in the first leaf that is left, whose number is that of the leaves gone before it.
-            leaf_of = np.unpackbits(before, axis=2, count=rows).sum(axis=0, dtype=np.uint8)
+            leaf_of = _count(before, rows)
             out[low : low + rows] += self.value[self.leaf[:-1, None] + leaf_of].sum(axis=0, dtype=np.float64)
         return out
 
@@ -133,6 +132,25 @@ class Head(_Learnt):
         ``words`` of each line, and the first line of each page, rising from 0.
         """
         return Calibration(self.page, self.knot_in, self.knot_out).apply(probabilities, words, start)
+
+
+def _count(before: npt.NDArray[np.uint8], rows: int) -> npt.NDArray[np.uint8]:
+    """How many leaves are gone before the first that is left, which is its number: shape (trees, rows).
+
+    ``before[i]`` has a bit for each row whose leaves up to ``i`` are all gone, so a row's bits are ones and then
+    zeros. Their number is read off by halves, all rows at once: the middle one is its highest digit and tells which
+    half has the others.
+    """
+    digits = len(before).bit_length()
+    left = np.zeros(((1 << digits) - 1, *before.shape[1:]), dtype=np.uint8)
+    left[: len(before)] = before
+    out = np.zeros((before.shape[1], rows), dtype=np.uint8)
+    for digit in reversed(range(digits)):
+        half = 1 << digit
+        middle = left[half - 1]
+        out |= np.unpackbits(middle, axis=1, count=rows) << digit
+        left = left[half:] & middle | left[: half - 1] & ~middle
+    return out
 
 
 class _Plan(NamedTuple):
