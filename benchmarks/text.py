@@ -59,7 +59,7 @@ class Task:
 
     @property
     def lines(self) -> list[str]:
-        return [line.strip() for line in self.item.page.content.splitlines() if line.strip()]
+        return stripped(self.item.page.content)
 
 
 def tasks(items: Sequence[LabelledPage], names: Sequence[str], seed: int, progress: bool = True) -> Iterator[Task]:
