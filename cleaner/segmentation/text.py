@@ -81,7 +81,8 @@ def segment_text(page: Page) -> Lines:
     for start, stop in pairwise(_starts(raws, marks, gaps, blocks)):
         text, tag = raws[start], marks[start]
         if stop - start > 1:
-            most = len(raws) if tag == "pre" else 1  # code keeps its blank lines
+            # Code keeps its blank lines; a page of nothing but them is no reason to write a million.
+            most = len(raws) if tag == "pre" else 1
             text += "".join("\n" * (min(gaps[i], most) + 1) + raws[i] for i in range(start + 1, stop))
         texts.append(text)
         tags.append(tag)
