@@ -96,6 +96,11 @@ class Dataset:
         return (self.share >= 0.5).astype(np.int64)
 
     @property
+    def folds(self) -> int:
+        """How many folds there are."""
+        return int(self.fold.max()) + 1
+
+    @property
     def fold_of_line(self) -> npt.NDArray[np.int64]:
         """The fold of each row."""
         return self.fold[self.page_of]
@@ -289,7 +294,7 @@ def learn_words(data: Dataset, *, seed: int = 0, progress: Progress | None = Non
     order = np.arange(len(data.lines))
     makers = [wording_terms] if data.kind is Kind.TEXT else [wording_terms, structure_terms]
     fold = data.fold_of_line
-    numbers = [*range(int(fold.max()) + 1), -1]
+    numbers = [*range(data.folds), -1]
     found = []
     for make in makers:
         if progress:
@@ -309,7 +314,7 @@ def learn_words(data: Dataset, *, seed: int = 0, progress: Progress | None = Non
 def make_matrix(data: Dataset, features: Sequence[str], words: Sequence[HashedWeights]) -> npt.NDArray[np.float32]:
     """The features of every line, those learnt from words by the weights that have not seen the line's host."""
     matrix = np.empty((len(data.page_of), len(features)), dtype=np.float32)
-    for number in range(int(data.fold.max()) + 1):
+    for number in range(data.folds):
         for batch, rows in data.batches(np.flatnonzero(data.fold == number)):
             matrix[rows] = feature_matrix(batch, features, words[number])
     return matrix
@@ -329,7 +334,7 @@ def _foreign(
     chosen = rng.random(len(data.lines)) < FOREIGN
     out = matrix.copy()
     features = feature_names(data.kind)
-    for number in range(int(data.fold.max()) + 1):
+    for number in range(data.folds):
         shuffled = words[number]._replace(wording=rng.permutation(words[number].wording))
         for batch, rows in data.batches(np.flatnonzero((data.fold == number) & chosen)):
             out[rows] = feature_matrix(batch, features, shuffled)
@@ -410,29 +415,30 @@ def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
     )
 
 
-def out_of_fold(
-    data: Dataset,
-    matrix: npt.NDArray[np.float32],
-    sample: Sample,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Floats:
-    """The probability of each line by trees that have not seen its host, shape (lines,), not yet calibrated.
+def fit_trees(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int = 0) -> Iterator[Head]:
+    """Trees over a sample without each of these folds (-1: over all of it), in their order, not yet calibrated.
 
-    The trees are fitted on ``sample`` and judge ``matrix``.
-
-    Folds are fitted side by side in processes of one thread each, which also keeps the result the same on any number
+    They are fitted side by side in processes of one thread each, which also keeps the result the same on any number
     of cores.
+    """
+    folds = list(without)
+    run = Parallel(n_jobs=min(len(folds), cpu_count()), return_as="generator")
+    heads: Iterator[Head] = run(delayed(_fit)(sample, kind, seed, fold) for fold in folds)
+    return heads
+
+
+def out_of_fold(
+    data: Dataset, matrix: npt.NDArray[np.float32], heads: Iterable[Head], *, progress: Progress | None = None
+) -> Floats:
+    """The probability of each line by the trees that have not seen its host, shape (lines,), not yet calibrated.
+
+    ``heads`` are one for each fold, fitted without it; they judge ``matrix``.
     """
     fold = data.fold_of_line
     out = np.zeros(len(fold), dtype=np.float32)
-    count = int(fold.max()) + 1
-    run = Parallel(n_jobs=min(count, cpu_count()), return_as="generator")
-    fits = run(delayed(_fit)(sample, data.kind, seed, number) for number in range(count))
-    for number, head in enumerate(fits):
+    for number, head in enumerate(heads):
         if progress:
-            progress(f"{data.kind}: fold {number + 1} of {count} done")
+            progress(f"{data.kind}: fold {number + 1} of {data.folds} done")
         test = fold == number
         out[test] = head.predict(matrix[test])
     return out
@@ -501,7 +507,7 @@ def _fit_pages(
 def cross_calibrated(data: Dataset, probabilities: Floats) -> Floats:
     """Out-of-fold probabilities, each fold calibrated by the others: what an unseen host gets."""
     out = np.zeros_like(probabilities)
-    for number in range(int(data.fold.max()) + 1):
+    for number in range(data.folds):
         learnt = calibration(probabilities, data, data.fold != number)
         rows = data.fold_of_line == number
         out[rows] = learnt.apply(probabilities[rows], data.words[rows], data.starts_of(data.fold == number))
@@ -517,15 +523,15 @@ def fit_head(
     cut.
     """
     words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
+    if progress:
+        progress(f"{data.kind}: trees")
+    # The trees over all lines take longest: they begin first, and no core waits for them at the end.
+    fits = fit_trees(sample, data.kind, (-1, *range(data.folds if calibrated else 0)), seed=seed)
+    structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
+    head = next(fits)._replace(structure=structure, wording=wording)
     probabilities = np.zeros(0, dtype=np.float32)
     if calibrated:
-        probabilities = out_of_fold(data, matrix, sample, seed=seed, progress=progress)
-    if progress:
-        progress(f"{data.kind}: final trees")
-    head = _fit(sample, data.kind, seed)
-    structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
-    head = head._replace(structure=structure, wording=wording)
-    if calibrated:
+        probabilities = out_of_fold(data, matrix, fits, progress=progress)
         head = head._replace(**calibration(probabilities, data)._asdict())
     return head, probabilities
 
@@ -536,13 +542,8 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
     For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
     """
     words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
-    fold = data.fold_of_line
-    count = int(fold.max()) + 1
-    run = Parallel(n_jobs=min(count, cpu_count()))
-    heads = run(delayed(_fit)(sample, data.kind, seed, number) for number in range(count))
-    probabilities = np.zeros(len(fold), dtype=np.float32)
-    for number, head in enumerate(heads):
-        probabilities[fold == number] = head.predict(matrix[fold == number])
+    heads = list(fit_trees(sample, data.kind, range(data.folds), seed=seed))
+    probabilities = out_of_fold(data, matrix, heads)
     out = []
     for number, head in enumerate(heads):
         curve = calibration(probabilities, data, data.fold != number)
