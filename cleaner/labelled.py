@@ -30,6 +30,7 @@ from cleaner.decoding import decode
 from cleaner.errors import BadInput, BadLabels
 from cleaner.page import Kind, Lines, Page
 from cleaner.segmentation import detect_kind, segment
+from cleaner.sites import site_of
 from cleaner.tokens import Tokens, tokenize
 
 __all__ = [
@@ -40,6 +41,7 @@ GOLD = ".gold.txt"
 EITHER = ".either.txt"
 MARKED = ".marked.txt"
 _SUFFIXES = {".html": Kind.HTML, ".htm": Kind.HTML, ".xhtml": Kind.HTML, ".txt": Kind.TEXT, ".md": Kind.TEXT}
+_NO_MARK = "a line begins with '+ ', '- ' or '? '"
 # A gold line counts as being on its page when this share of its words aligns; less is reported by `check_labelled`.
 _FOUND = 0.8
 # Beyond this many cells the alignment's table (1 bit a cell) would pass 1 GB.
@@ -72,6 +74,10 @@ class MarkedLine(NamedTuple):
     text: str
 
 
+def _has_mark(line: str) -> bool:
+    return not line.strip() or line[:2] in ("+ ", "- ", "? ")
+
+
 def read_marks(content: str, where: str) -> tuple[str, list[MarkedLine]]:
     """The text of a marked page without its marks, and its lines that are not empty.
 
@@ -79,8 +85,8 @@ def read_marks(content: str, where: str) -> tuple[str, list[MarkedLine]]:
     """
     lines = content.splitlines()
     for number, line in enumerate(lines, 1):
-        if line.strip() and line[:2] not in ("+ ", "- ", "? "):
-            raise BadLabels(f"{where}:{number}: a line begins with '+ ', '- ' or '? ', not {line[:12]!r}")
+        if not _has_mark(line):
+            raise BadLabels(f"{where}:{number}: {_NO_MARK}, not {line[:12]!r}")
     marked = [MarkedLine(line[0], line[2:].strip()) for line in lines if line.strip()]
     return "\n".join(line[2:] for line in lines), marked
 
@@ -113,7 +119,7 @@ def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
     return LabelledPage(
         page=page,
         gold=gold,
-        host=str(row.get("host") or row.get("url") or f"{row.get('dataset')}/{row.get('id') or where}"),
+        host=str(row.get("host") or site_of(row.get("url")) or f"{row.get('dataset')}/{row.get('id') or where}"),
         language=row.get("lang"),
         page_type=row.get("page_type"),
         dataset=str(row.get("dataset") or ""),
@@ -212,7 +218,7 @@ def read_labelled(paths: Iterable[Path | str] | Path | str, *, kind: Kind | None
             for file in files:
                 found.extend(_read_rows(file))
             found.extend(_read_folder(path))
-            found.extend(_read_marked(file, path.name) for file in sorted(path.rglob(f"*{MARKED}")))
+            found.extend(_read_marked(file, path.name) for file in _marked_files(path))
             if len(found) == before:
                 raise BadLabels(
                     f"{path}: no labelled pages; expected story.html or story.txt with story{GOLD}, or story{MARKED}"
@@ -273,8 +279,8 @@ def align(tokens: Tokens, gold: str) -> npt.NDArray[np.float64]:
 def check_labelled(path: Path | str) -> list[Finding]:
     """What is wrong with a folder (or file) of labelled pages; an empty list when nothing is.
 
-    Finds a page without gold and a gold without page, an empty page or gold, a gold line that is not on its page
-    (with its number), the same page twice, and a ``site.toml`` that cannot be read.
+    Finds a page without gold and a gold without page, an empty page or gold, a gold line that is not on its page and a
+    line without its mark (with their numbers), the same page twice, and a ``site.toml`` that cannot be read.
     """
     root = Path(path)
     if not root.exists():
@@ -282,10 +288,13 @@ def check_labelled(path: Path | str) -> list[Finding]:
     findings: list[Finding] = []
     if root.is_dir():
         findings += _partners(root)
+    unmarked = [finding for file in _marked_files(root) for finding in _without_mark(file)]
+    findings += unmarked
     try:
         items = read_labelled(root)
     except BadLabels as error:
-        return [*findings, Finding(str(root), None, str(error))]
+        # A line without its mark ends the reading, and is among the findings already.
+        return findings if unmarked else [*findings, Finding(str(root), None, str(error))]
     seen: dict[tuple[Kind, str], str] = {}
     for item in items:
         where = item.page.id or str(root)
@@ -295,6 +304,16 @@ def check_labelled(path: Path | str) -> list[Finding]:
             findings.append(Finding(where, None, f"the same page as {seen[key]}"))
         seen.setdefault(key, where)
     return findings
+
+
+def _marked_files(root: Path) -> list[Path]:
+    return sorted(root.rglob(f"*{MARKED}")) if root.is_dir() else [root] if root.name.endswith(MARKED) else []
+
+
+def _without_mark(file: Path) -> Iterator[Finding]:
+    for number, line in enumerate(decode(file.read_bytes()).text.splitlines(), 1):
+        if not _has_mark(line):
+            yield Finding(str(file), number, f"{_NO_MARK}, not {line[:12]!r}")
 
 
 def _partners(root: Path) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ VERSION = 4
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
 MAX_LEAVES = 64
+MAX_CONDITIONS = 1 << 16  # nearly ten times what is learnt; scoring sets them all out in memory
 MAX_PAGE_WEIGHT = 1e6  # far above any that is learnt, and no sum of a page's numbers overflows
 _ARRAYS: dict[str, str] = {
     "tree": "<i4", "feature": "<i4", "threshold": "<f4", "mask": "<u8", "leaf": "<i4", "value": "<f4",
@@ -83,10 +84,13 @@ class Head(_Learnt):
     __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
 
     def judge(self, pages: Sequence[Lines]) -> tuple[Floats, npt.NDArray[np.int64], Hashes, Hashes]:
-        """The probability, number of words, hash and template's hash of each line of pages of this head's kind."""
+        """The calibrated probability, number of words, hash and template's hash of each line of pages of this kind.
+
+        None of the pages may be without lines.
+        """
         columns = Columns(pages, self.weights)
-        probabilities = self.predict(compute(columns, self.features))
         tokens = columns.tokens
+        probabilities = self.calibrate(self.predict(compute(columns, self.features)), tokens.words, columns.start)
         return probabilities, tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True)
 
     @cached_property
@@ -305,6 +309,8 @@ def _read_head(kind: Kind, entry: Mapping[str, Any], body: memoryview) -> Head:
     names = entry["features"]
     if not isinstance(names, list) or not 0 < len(names) <= 10_000 or not all(isinstance(n, str) for n in names):
         raise BadModel("names no features")
+    if len(set(names)) < len(names):
+        raise BadModel("names a feature twice")
     unknown = [name for name in names if name not in FEATURES or kind not in FEATURES[name].kinds]
     if unknown:
         raise BadModel(f"wants features that this version does not have ({unknown[0][:80]!r}): train it again")
@@ -340,6 +346,8 @@ def _check_head(head: Head) -> None:
         raise BadModel(f"a tree has too few or too many leaves (2 to {MAX_LEAVES})")
     if not len(head.feature) == len(head.threshold) == len(head.mask):
         raise BadModel("the conditions do not fit their arrays")
+    if len(head.feature) > MAX_CONDITIONS:
+        raise BadModel(f"the trees have {len(head.feature):,} conditions, more than {MAX_CONDITIONS:,}")
     if (head.feature < 0).any() or (head.feature >= len(head.features)).any():
         raise BadModel("a condition looks at a feature that is not there")
     # The last leaf must stay reachable whatever fails, and no bit beyond the leaves may be the lowest one left.

@@ -174,8 +174,8 @@ class CleanedPage:
         """How many of the page's lines were kept, and how many dropped; as many as ``lines`` has."""
         size = np.ones(len(self.kept), dtype=np.int64)
         if self.page.kind is Kind.TEXT:
-            parts = [text.count("\n") - text.count("\n\n") for text in self.segmented.texts]
-            size += np.array(parts, dtype=np.int64)  # an empty list would be of floats
+            parts = [sum(map(bool, text.split("\n"))) if "\n" in text else 1 for text in self.segmented.texts]
+            size = np.array(parts, dtype=np.int64)  # an empty list would be of floats
         kept = int(size[self.kept].sum())
         return kept, int(size.sum()) - kept
 

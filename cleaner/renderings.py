@@ -265,7 +265,8 @@ class _Junk:
         rng = self.rng
         pool = [phrase for name in classes for phrase in self.phrases[name]]
         if not pool or rng.random() < own:
-            return rng.choice(self.labels).rstrip(":")
+            own_label = rng.choice(self.labels)
+            return own_label.rstrip(":") or own_label  # a rule of colons stays what it is
         phrase = rng.choice(pool)
         if rng.random() < cut:
             phrase = phrase.split(" ")[0]

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from cleaner.errors import BadInput, BadOutput
 from cleaner.page import Floats, Kind, Page
-from cleaner.tokens import Hashes, Ints, hash_strings, tokenize
+from cleaner.tokens import Hashes, Ints, hash_strings, mixed, tokenize
 
 if TYPE_CHECKING:
     import tempfile
@@ -72,11 +72,8 @@ def page_site(page: Page) -> str | None:
 
 
 def _mixed(hashes: Hashes, salt: int) -> Hashes:
-    """Hashes under a salt, every bit of the result depending on every bit of both (the mixer of splitmix64)."""
-    x: Hashes = hashes ^ np.uint64(salt)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """Hashes under a salt, every bit of the result depending on every bit of both."""
+    return mixed(hashes ^ np.uint64(salt))
 
 
 class Rows(NamedTuple):
@@ -150,7 +147,6 @@ class SiteCounter:
     """
 
     def __init__(self) -> None:
-        self.pages = 0
         self._seen: set[int] = set()
         self._sites: dict[int, int] = {}
         self._held: list[Hashes] = []
@@ -159,7 +155,6 @@ class SiteCounter:
 
     def add(self, keys: Hashes) -> None:
         """Counts one page. Raises ``BadOutput`` when the disk for temporary files is full."""
-        self.pages += 1
         site, page = int(keys[0]), int(keys[1])
         if page in self._seen:
             return

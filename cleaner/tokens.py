@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Tokens", "character_table", "hash_strings", "hash_words", "mixed", "phrase_hash", "spread", "tokenize"]
+__all__ = ["Tokens", "character_table", "hash_strings", "hash_words", "mixed", "spread", "tokenize"]
 
 TABLE = os.path.join(os.path.dirname(__file__), "characters.npy")
 Codes: TypeAlias = "npt.NDArray[np.uint8]"
@@ -340,12 +340,6 @@ def hash_words(words: Sequence[str]) -> tuple[Hashes, Flags]:
     tokens = tokenize(words)
     single = tokens.words == 1
     return tokens.hashes[tokens.first[:-1][single]], single
-
-
-def phrase_hash(phrases: Sequence[str]) -> tuple[Hashes, Ints]:
-    """The hash and the number of words of each phrase, as `Tokens.ngrams` would give them."""
-    tokens = tokenize(phrases)
-    return tokens.line_hashes(), tokens.words
 
 
 def hash_strings(strings: Sequence[str]) -> Hashes:

@@ -195,8 +195,8 @@ def test_read_marked_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("+ One\nTwo\n", "x.marked.txt:2: a line begins with '+ '"),
-        ("*  One\n", "x.marked.txt:1: a line begins with"),
+        ("+ One\nTwo\n", "x.marked.txt:2: error: a line begins with '+ '"),
+        ("*  One\n", "x.marked.txt:1: error: a line begins with"),
         ("- One\n", "no line is marked '+'"),
         ("\n", "no text"),
     ],
@@ -378,3 +378,18 @@ def test_the_fixtures_of_the_repository_are_read() -> None:
     assert len({item.language for item in items}) >= 5
     kept = np.mean([align(tokenize(segment(item.page).texts), item.gold).any() for item in items])
     assert kept == 1
+
+
+def test_rows_of_one_site_have_one_host(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    urls = ["https://www.Example.org/a", "http://example.org/b"]
+    path.write_text("".join(json.dumps({"html": "<p>x", "gold": "x", "url": url}) + "\n" for url in urls))
+    assert [item.host for item in read_labelled(path)] == ["example.org", "example.org"]
+
+
+def test_every_line_without_a_mark_is_found(tmp_path: Path) -> None:
+    put(tmp_path, {"a.marked.txt": "+ Good.\nbad\n- Junk\nworse\n", "b/c.marked.txt": "+ Good.\n* no mark\n"})
+    found = [(finding.path, finding.line) for finding in check_labelled(tmp_path)]
+    assert found == [(str(tmp_path / "a.marked.txt"), 2), (str(tmp_path / "a.marked.txt"), 4),
+                     (str(tmp_path / "b/c.marked.txt"), 2)]  # fmt: skip
+    assert [finding.line for finding in check_labelled(tmp_path / "b/c.marked.txt")] == [2]

@@ -15,7 +15,7 @@ from cleaner.lexicon import CUES, TABLES, cues, languages, phrases, stop_words
 from cleaner.lexicon.build import arrays
 from cleaner.page import Kind, Page
 from cleaner.segmentation import segment
-from cleaner.tokens import hash_words, phrase_hash, tokenize
+from cleaner.tokens import hash_words, tokenize
 
 FOLDER = Path(cleaner.lexicon.__file__).parent
 STOP = sorted((FOLDER / "stopwords").glob("*.txt"))
@@ -42,7 +42,7 @@ def test_cue_phrases_have_a_class_and_are_short_enough_to_be_found(path: Path) -
     assert not [row for row in found if row.count("\t") != 1 or row != row.strip()]
     names = {row.split("\t")[0] for row in found}
     assert names <= set(CUES)
-    sizes = phrase_hash([row.split("\t")[1] for row in found])[1]
+    sizes = tokenize([row.split("\t")[1] for row in found]).words
     assert not [row for row, size in zip(found, sizes.tolist(), strict=True) if not 1 <= size <= 6], "1 to 6 words"
     assert not [row for row, count in Counter(found).items() if count > 1], "written twice"
 
@@ -98,12 +98,14 @@ def test_sources_says_how_much_there_is() -> None:
 
 
 def test_a_stop_word_is_looked_up_in_all_its_languages() -> None:
-    found = stop_words().look_up(hash_words(["the", "DER", "de", "的", "ferry"])[0])
+    words = stop_words()
+    found = words.find(hash_words(["the", "DER", "de", "的", "ferry"])[0])
 
-    def names(bits: int) -> set[str]:
+    def names(row: int) -> set[str]:
+        bits = int(words.languages[row]) if row >= 0 else 0
         return {code for i, code in enumerate(languages()) if bits >> i & 1}
 
-    the, der, de, chinese, ferry = (names(int(bits)) for bits in found)
+    the, der, de, chinese, ferry = (names(int(row)) for row in found)
     assert "en" in the
     assert "de" in der
     assert {"fr", "es"} <= de

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from cleaner.calibration import PAGE_WEIGHTS
 from cleaner.errors import BadModel, CleanerError
-from cleaner.features import FEATURES, feature_names
+from cleaner.features import FEATURES, Columns, compute, feature_names
 from cleaner.features.hashed import BUCKETS
-from cleaner.model import MAGIC, MAX_FILE, MAX_HEADER, MAX_LEAVES, VERSION, Head, Model, pack_trees
+from cleaner.model import MAGIC, MAX_CONDITIONS, MAX_FILE, MAX_HEADER, MAX_LEAVES, VERSION, Head, Model, pack_trees
 from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner
+from cleaner.segmentation import segment
 
 Nodes = list[tuple[int, float, int, int, float]]
 LEAF = -1
@@ -229,6 +230,18 @@ def test_a_trained_model_comes_back_the_same(small_model: Model, tmp_path: Path)
     assert before.text == after.text
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_page_is_judged_by_the_calibration_that_training_learnt(small_model: Model, kind: Kind) -> None:
+    content = "<p>One line of a page.</p><p>And a second one, rather longer than the first one was.</p><p>Home</p>"
+    page = Page(content if kind is Kind.HTML else "One line of a page.\n\nAnd a second one.\n\nHome", kind)
+    head = small_model.head(kind)
+    columns = Columns([segment(page)], head.weights)
+    raw = head.predict(compute(columns, head.features))
+    expected = head.calibrate(raw, columns.tokens.words, columns.start)
+    assert (raw != expected).any()
+    assert Cleaner(small_model).clean(page).probabilities.tolist() == expected.tolist()
+
+
 def test_info_is_ready_for_json_and_about_hides_nothing() -> None:
     info = toy_model({"made_by": "x", "fingerprint": "0" * 64, "version": 99, "kinds": {}}).info()
     assert json.loads(json.dumps(info))["version"] == VERSION
@@ -415,6 +428,27 @@ def test_a_header_that_means_something_else_is_refused(place: str, value: Any) -
 )
 def test_a_header_that_is_no_header_is_refused(header: bytes) -> None:
     assert refused_or_works(join(header, b""))
+
+
+def test_more_conditions_than_any_training_gives_are_refused() -> None:
+    head = next(iter(toy_model().heads.values()))
+    trees = MAX_CONDITIONS // len(head.feature) + 1
+    many = {name: np.tile(getattr(head, name), trees) for name in ("feature", "threshold", "mask", "value")}
+    steps = {
+        name: np.concatenate([getattr(head, name)[:-1] + getattr(head, name)[-1] * i for i in range(trees)] + [[0]])
+        for name in ("tree", "leaf")
+    }
+    steps["tree"][-1], steps["leaf"][-1] = len(many["feature"]), len(many["value"])
+    large = head._replace(**many, **{name: bounds.astype(np.int32) for name, bounds in steps.items()})
+    with pytest.raises(BadModel, match="conditions, more than"):
+        Model.from_bytes(Model({Kind.HTML: large}).to_bytes())
+
+
+def test_a_feature_named_twice_is_refused() -> None:
+    head = next(iter(toy_model().heads.values()))
+    twice = head._replace(features=(*head.features, head.features[0]))
+    with pytest.raises(BadModel, match="names a feature twice"):
+        Model.from_bytes(Model({Kind.HTML: twice}).to_bytes())
 
 
 @pytest.mark.parametrize("page", [[0.0] * (PAGE_WEIGHTS - 1), [0.0] * (PAGE_WEIGHTS + 1), [1e30] * PAGE_WEIGHTS])

@@ -105,6 +105,15 @@ def test_record_has_the_documented_fields_and_counts() -> None:
     json.dumps(record)
 
 
+def test_code_with_blank_lines_is_counted_by_the_lines_it_has() -> None:
+    content = "```\none = 1\n\n\n\ntwo = 2\n```\n"
+    lines = segment(Page(content, Kind.TEXT, markdown=True))
+    ones = np.ones(len(lines))
+    page = CleanedPage(Page(content, Kind.TEXT), 0.9, lines, ones.astype(np.float32), ones.astype(bool))
+    assert [line.text for line in page.lines] == ["```", "one = 1", "two = 2", "```"]
+    assert page.counts == (4, 0)
+
+
 def test_lines_that_were_judged_as_one_are_counted_and_stand_for_themselves() -> None:
     content = (
         "The list begins with everything that was left in\n\nthe pews since 1911. Umbrellas lead.\nAdvertisement\n"

@@ -9,7 +9,7 @@ import pytest
 
 from cleaner.labelled import LabelledPage
 from cleaner.page import Kind, Lines, Page
-from cleaner.renderings import COMPOSED, RENDERINGS, clean_article, partly_cleaned, rendered, transplant
+from cleaner.renderings import COMPOSED, RENDERINGS, Labels, clean_article, partly_cleaned, rendered, transplant
 from cleaner.segmentation import segment
 
 BODY = [
@@ -164,3 +164,10 @@ def test_the_same_seed_gives_the_same_text(
     assert (pages[0].page.kind, pages[0].page.markdown) == (Kind.TEXT, name == "markdown")
     assert item.gold.startswith(pages[0].gold)
     assert pages[0].gold == item.gold or name == "short transplant"
+
+
+def test_junk_that_is_nothing_but_colons_spoils_no_transplant(lines: Lines, main: Labels) -> None:
+    other = segment(Page("<title>A page of its own</title><p>:::</p><p>::::</p>", Kind.HTML), links=True)
+    for seed in range(200):
+        text, _ = transplant(lines, main, [(other, np.zeros(len(other), dtype=bool))], random.Random(seed), None)
+        assert BODY[0] in text or BODY[0][:20] in text

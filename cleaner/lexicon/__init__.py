@@ -59,11 +59,6 @@ class StopWords(NamedTuple):
             left = left[self.hashes[row[left]] != words[left]]
         return row
 
-    def look_up(self, words: Hashes) -> npt.NDArray[np.uint64]:
-        """The languages of each word as bits; 0 for a word that is in no list."""
-        row = self.find(words)
-        return np.where(row >= 0, self.languages[row], np.uint64(0))
-
 
 def _slots(keys: Hashes) -> npt.NDArray[np.int32]:
     """An open hash table of the places of sorted keys, a fifth to a tenth full."""
