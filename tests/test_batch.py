@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from cleaner.batch import FolderSink, RowsSink, Settings, Summary, run_batch
 from cleaner.batch.names import Names, safe_name
+from cleaner.batch.work import Result
 from cleaner.errors import BadModel, BadOutput
 from cleaner.sources import Item, SourceOptions, open_source
 
@@ -376,6 +377,41 @@ def test_damaged_journals_are_refused(tmp_path: Path, model: str) -> None:
         journal.write_text(content)
         with pytest.raises(BadOutput, match="not a journal"):
             batch(items(200), RowsSink(path), model, resume=True)
+
+
+def failed(number: int) -> Result:
+    """What came of a page that failed: a row in either kind of output."""
+    return Result(f"p{number}", f"p{number}", b'{"id": "p%d"}\n' % number, error="no page")
+
+
+def begun(sink: RowsSink | FolderSink, results: list[Result]) -> None:
+    """An output that holds some results and is not finished."""
+    journal = sink.open({}, resume=False, overwrite=True)
+    for result in results:
+        sink.write(result)
+    sink.checkpoint(journal)
+    sink.close()
+
+
+@pytest.mark.parametrize("left", [None, 10])
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda p: RowsSink(p / "o.jsonl"), ".o.jsonl.rows.part"),
+        (lambda p: FolderSink(p, ".txt"), ".errors.jsonl.part"),
+    ],
+)
+def test_resume_refuses_a_part_file_that_has_lost_rows(
+    tmp_path: Path, make: Callable[[Path], RowsSink | FolderSink], part: str, left: int | None
+) -> None:
+    begun(make(tmp_path), [failed(1), failed(2)])
+    sink = make(tmp_path)
+    assert sink.open({}, resume=True, overwrite=False).bytes == 26
+    sink.close()
+    (tmp_path / part).unlink() if left is None else os.truncate(tmp_path / part, left)
+    for _ in range(2):  # also after a first try
+        with pytest.raises(BadOutput, match="shorter than its journal says"):
+            make(tmp_path).open({}, resume=True, overwrite=False)
 
 
 def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(tmp_path: Path, model: str) -> None:

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -196,11 +196,7 @@ class RowsSink:
             self._shard, self._rows = journal.shard, journal.rows
             if journal.closing:
                 self._close_shard(journal)
-            self._stream = self._spool.open("ab")
-            self._stream.truncate(journal.bytes)
-            self._stream.seek(0, os.SEEK_END)
-            if self._stream.tell() != journal.bytes:
-                raise BadOutput(f"{self._spool}: shorter than its journal says; start anew with --overwrite")
+            self._stream = _cut_back(self._spool, journal.bytes)
         return journal
 
     def _existing(self) -> list[Path]:
@@ -316,9 +312,7 @@ class FolderSink:
                 journal.save(self._journal_path)
             if journal.bytes and not self._errors_path.exists() and self._report.exists():
                 self._report.replace(self._errors_path)  # killed right after the report got its name
-            self._errors = self._errors_path.open("ab")
-            self._errors.truncate(journal.bytes)
-            self._errors.seek(0, os.SEEK_END)
+            self._errors = _cut_back(self._errors_path, journal.bytes)
         return journal
 
     def _is_begun(self, name: str) -> bool:
@@ -380,6 +374,18 @@ class FolderSink:
 
     def close(self) -> None:
         _let_go(self._errors)
+
+
+def _cut_back(path: Path, size: int) -> IO[bytes]:
+    """A part file, opened to go on after its first ``size`` bytes. Raises ``BadOutput`` if it does not have as many."""
+    with ExitStack() as failing:
+        stream = failing.enter_context(path.open("ab"))
+        if stream.seek(0, os.SEEK_END) < size:  # truncating would fill it up with NULs
+            raise BadOutput(f"{path}: shorter than its journal says; start anew with --overwrite")
+        stream.truncate(size)
+        stream.seek(0, os.SEEK_END)
+        failing.pop_all()
+    return stream
 
 
 def _remove(path: Path | None) -> None:
