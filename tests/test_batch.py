@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -393,14 +394,14 @@ def begun(sink: RowsSink | FolderSink, results: list[Result]) -> None:
     sink.close()
 
 
+PARTS_OF = [
+    (lambda p: RowsSink(p / "o.jsonl"), ".o.jsonl.rows.part"),
+    (lambda p: FolderSink(p, ".txt"), ".errors.jsonl.part"),
+]
+
+
 @pytest.mark.parametrize("left", [None, 10])
-@pytest.mark.parametrize(
-    ("make", "part"),
-    [
-        (lambda p: RowsSink(p / "o.jsonl"), ".o.jsonl.rows.part"),
-        (lambda p: FolderSink(p, ".txt"), ".errors.jsonl.part"),
-    ],
-)
+@pytest.mark.parametrize(("make", "part"), PARTS_OF)
 def test_resume_refuses_a_part_file_that_has_lost_rows(
     tmp_path: Path, make: Callable[[Path], RowsSink | FolderSink], part: str, left: int | None
 ) -> None:
@@ -410,8 +411,26 @@ def test_resume_refuses_a_part_file_that_has_lost_rows(
     sink.close()
     (tmp_path / part).unlink() if left is None else os.truncate(tmp_path / part, left)
     for _ in range(2):  # also after a first try
-        with pytest.raises(BadOutput, match="shorter than its journal says"):
-            make(tmp_path).open({}, resume=True, overwrite=False)
+        with closing(make(tmp_path)) as again, pytest.raises(BadOutput, match="shorter than its journal says"):
+            again.open({}, resume=True, overwrite=False)
+
+
+@pytest.mark.parametrize(("make", "part"), PARTS_OF)
+def test_two_runs_do_not_write_to_the_same_output(
+    tmp_path: Path, make: Callable[[Path], RowsSink | FolderSink], part: str
+) -> None:
+    pytest.importorskip("fcntl")
+    with closing(make(tmp_path)) as first:
+        journal = first.open({}, resume=False, overwrite=False)
+        first.write(failed(1))
+        for resume, overwrite in ((True, False), (False, True), (False, False)):
+            with closing(make(tmp_path)) as second, pytest.raises(BadOutput, match="another run is writing here"):
+                second.open({}, resume=resume, overwrite=overwrite)
+        first.checkpoint(journal)
+        assert (tmp_path / part).read_bytes() == failed(1).payload
+    with closing(make(tmp_path)) as second:
+        assert second.open({}, resume=True, overwrite=False).bytes == 13
+    assert not (tmp_path / ".o.jsonl.lock").exists()
 
 
 def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(tmp_path: Path, model: str) -> None:

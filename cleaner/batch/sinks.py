@@ -13,11 +13,12 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+from cleaner.batch.locking import OutputLock
 from cleaner.batch.names import Names
 from cleaner.batch.work import Result
 from cleaner.errors import BadOutput
@@ -99,7 +100,10 @@ class Sink(Protocol):
     sites: Path | None  # where the counts of the sites are kept until the end
 
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
-        """Gets ready, and tells how much of the input is in the output already. Raises ``BadOutput``."""
+        """Gets ready, and tells how much of the input is in the output already.
+
+        Raises ``BadOutput``, also when another run is writing there. To be closed after failure, too.
+        """
 
     def skip(self, name: str) -> None:
         """Takes note of an item that is in the output already."""
@@ -166,6 +170,7 @@ class RowsSink:
         self._spool = path.with_name(f".{path.name}.rows.part")
         self._journal_path = path.with_name(f".{path.name}.journal.json")
         self.sites: Path | None = path.with_name(f".{path.name}.sites.npy")
+        self._lock = OutputLock(path.with_name(f".{path.name}.lock"))
         self._stream: IO[bytes] | None = None
         self._shard = 0
         self._rows = 0
@@ -173,6 +178,7 @@ class RowsSink:
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
         with _output_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
             journal = Journal({**run, "shard_size": self.shard_size})
             existing = self._existing()
             if self._journal_path.exists() and not overwrite:
@@ -269,6 +275,7 @@ class RowsSink:
 
     def close(self) -> None:
         _let_go(self._stream)
+        self._lock.release()
 
 
 class FolderSink:
@@ -285,6 +292,7 @@ class FolderSink:
         self.sites: Path | None = folder / ".cleaner-sites.npy"
         self._errors_path = folder / ".errors.jsonl.part"
         self._report = folder / "errors.jsonl"
+        self._lock = OutputLock(folder)
         self._errors: IO[bytes] | None = None
         self._real = folder
         self._made: set[Path] = set()
@@ -292,6 +300,7 @@ class FolderSink:
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
         with _output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
             self._real = self.folder.resolve()
             journal = Journal({**run, "ending": self._ending})
             if self._journal_path.exists() and not overwrite:
@@ -374,17 +383,17 @@ class FolderSink:
 
     def close(self) -> None:
         _let_go(self._errors)
+        self._lock.release()
 
 
 def _cut_back(path: Path, size: int) -> IO[bytes]:
     """A part file, opened to go on after its first ``size`` bytes. Raises ``BadOutput`` if it does not have as many."""
-    with ExitStack() as failing:
-        stream = failing.enter_context(path.open("ab"))
-        if stream.seek(0, os.SEEK_END) < size:  # truncating would fill it up with NULs
-            raise BadOutput(f"{path}: shorter than its journal says; start anew with --overwrite")
-        stream.truncate(size)
-        stream.seek(0, os.SEEK_END)
-        failing.pop_all()
+    stream = path.open("ab")
+    if stream.seek(0, os.SEEK_END) < size:  # truncating would fill it up with NULs
+        stream.close()
+        raise BadOutput(f"{path}: shorter than its journal says; start anew with --overwrite")
+    stream.truncate(size)
+    stream.seek(0, os.SEEK_END)
     return stream
 
 
