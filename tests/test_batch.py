@@ -51,7 +51,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     """Every visible file below a folder and its bytes; hidden ones must be the journal alone."""
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     hidden = [name for name in files if Path(name).name.startswith(".")]
-    assert hidden in ([], [".cleaner-journal.json"])
+    assert len(hidden) <= 1 and all(name.endswith("journal.json") for name in hidden)
     return {name: data for name, data in files.items() if name not in hidden}
 
 
@@ -95,12 +95,13 @@ def test_rows_in_input_order_and_the_same_bytes(tmp_path: Path, model: str, endi
     again = list(open_source(str(outputs[0]), SourceOptions()))
     assert [item.id for item in again] == [f"p{n}" for n in range(100)]
     assert [item.data for item in again] == [main_text(n) for n in range(100)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"1{ending}", f"2{ending}"]
+    journals = [f".{jobs}{ending}.journal.json" for jobs in (1, 2)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*journals, f"1{ending}", f"2{ending}"]
 
 
 def test_shards(tmp_path: Path, model: str) -> None:
     batch(items(90), RowsSink(tmp_path / "out.jsonl.gz", 40), model)
-    shards = sorted(tmp_path.iterdir())
+    shards = sorted(tmp_path.glob("out*"))
     assert [path.name for path in shards] == [f"out-0000{n}.jsonl.gz" for n in range(3)]
     lines = [gzip.decompress(path.read_bytes()).splitlines() for path in shards]
     assert [len(part) for part in lines] == [40, 40, 10]
@@ -109,7 +110,7 @@ def test_shards(tmp_path: Path, model: str) -> None:
 
 def test_a_last_shard_that_is_just_full_has_no_empty_one_after_it(tmp_path: Path, model: str) -> None:
     batch(items(80), RowsSink(tmp_path / "out.jsonl", 40), model)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out-00000.jsonl", "out-00001.jsonl"]
+    assert sorted(tree(tmp_path)) == ["out-00000.jsonl", "out-00001.jsonl"]
 
 
 def test_what_was_dropped_is_written_with_its_probability(pages: Path, tmp_path: Path, model: str) -> None:
@@ -315,7 +316,7 @@ def test_a_run_killed_before_its_first_journal_was_whole_begins_again(tmp_path: 
         place.write_text('{"half')
     for sink in (FolderSink(tmp_path / "o", ".txt"), RowsSink(tmp_path / "o.jsonl")):
         assert batch(items(3), sink, model, resume=True).cleaned == 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["o", "o.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".o.jsonl.journal.json", "o", "o.jsonl"]
     assert len(tree(tmp_path / "o")) == 3
 
 
@@ -327,7 +328,7 @@ def test_an_interrupted_run_is_continued_not_begun_again(tmp_path: Path, model: 
     assert summary.resumed_at > 0
     assert (summary.pages, summary.cleaned) == (400, 400)
     assert [row["id"] for row in rows(path)] == [f"p{n}" for n in range(400)]
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(tree(tmp_path)) == [path.name]
 
 
 def test_resume_refuses_other_options_another_input_and_a_run_that_nobody_resumes(tmp_path: Path, model: str) -> None:
@@ -368,6 +369,44 @@ def test_an_output_that_exists_is_refused_then_replaced_on_request(tmp_path: Pat
     batch(items(10), sink(), model, overwrite=True)
     after = written()
     assert after != before or isinstance(sink(), FolderSink)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda p: RowsSink(p / "o.jsonl"), lambda p: RowsSink(p / "o.jsonl", 1), lambda p: FolderSink(p / "o", ".txt")],
+)
+def test_resume_of_a_finished_run_refuses_another_one(
+    tmp_path: Path, make: Callable[[Path], RowsSink | FolderSink]
+) -> None:
+    with closing(make(tmp_path)) as sink:
+        journal = sink.open({"inputs": ["a"]}, resume=False, overwrite=False)
+        journal.done, journal.counts = 1, {"pages": 1}
+        if sink.write(failed(1)):
+            sink.checkpoint(journal)
+        sink.finish(journal)
+    with closing(make(tmp_path)) as sink:
+        again = sink.open({"inputs": ["a"]}, resume=True, overwrite=False)
+    assert again.finished and again.counts == {"pages": 1}
+    with (
+        closing(make(tmp_path)) as sink,
+        pytest.raises(BadOutput, match='had inputs = \\["a"\\], this one has \\["b"\\]'),
+    ):
+        sink.open({"inputs": ["b"]}, resume=True, overwrite=False)
+    with closing(make(tmp_path)) as sink, pytest.raises(BadOutput, match="--overwrite"):
+        sink.open({"inputs": ["b"]}, resume=False, overwrite=False)
+
+
+def test_resume_of_rows_that_nothing_tells_of_is_refused_and_of_rows_that_are_gone_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "o.jsonl"
+    path.write_bytes(b"mine")
+    with closing(RowsSink(path)) as sink, pytest.raises(BadOutput, match="nothing tells of which run"):
+        sink.open({}, resume=True, overwrite=False)
+    assert path.read_bytes() == b"mine"
+    with closing(RowsSink(path)) as sink:
+        sink.finish(sink.open({}, resume=False, overwrite=True))
+    path.rename(tmp_path / "moved.jsonl")
+    with closing(RowsSink(path)) as sink:
+        assert not sink.open({"inputs": ["b"]}, resume=False, overwrite=False).finished
 
 
 def test_damaged_journals_are_refused(tmp_path: Path, model: str) -> None:

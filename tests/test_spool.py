@@ -56,7 +56,7 @@ def counts_of(
 
 def written(folder: Path) -> dict[str, bytes]:
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return {name: content for name, content in files.items() if name != ".cleaner-journal.json"}
+    return {name: content for name, content in files.items() if not name.endswith("journal.json")}
 
 
 # The same bytes

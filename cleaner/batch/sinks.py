@@ -88,7 +88,7 @@ class Journal:
             if self.run.get(key) != run.get(key):
                 was, now = json.dumps(self.run.get(key)), json.dumps(run.get(key))
                 raise BadOutput(
-                    f"{path}: the unfinished run there had {key} = {_short(was)}, this one has {_short(now)}; "
+                    f"{path}: the run there had {key} = {_short(was)}, this one has {_short(now)}; "
                     "use the same model and options, or start anew with --overwrite"
                 )
 
@@ -181,16 +181,19 @@ class RowsSink:
             self._lock.take()
             journal = Journal({**run, "shard_size": self.shard_size})
             existing = self._existing()
-            if self._journal_path.exists() and not overwrite:
+            found = self._found() if not overwrite else None
+            if found is not None and found.finished and not (existing and resume):
+                found = None  # its output was moved away, or is one that exists like any other
+            if found is not None:
                 if not resume:
                     raise BadOutput(f"{self.path}: an unfinished run is there; {_HINT}")
-                found = Journal.load(self._journal_path)
                 found.check(journal.run, self.path)
+                if found.finished:
+                    return found
                 journal = found
             elif existing and not overwrite:
                 if resume:
-                    journal.finished = True
-                    return journal
+                    raise BadOutput(f"{existing[0]}: exists already, and nothing tells of which run; use --overwrite")
                 raise BadOutput(f"{existing[0]}: exists already; name another file or use --overwrite")
             else:
                 self._spool.unlink(missing_ok=True)
@@ -204,6 +207,9 @@ class RowsSink:
                 self._close_shard(journal)
             self._stream = _cut_back(self._spool, journal.bytes)
         return journal
+
+    def _found(self) -> Journal | None:
+        return Journal.load(self._journal_path) if self._journal_path.exists() else None
 
     def _existing(self) -> list[Path]:
         if not self.shard_size:
@@ -248,8 +254,9 @@ class RowsSink:
                 self._save(journal, closing=True)
                 self._close_shard(journal)
             _remove(self.sites)
-            self._journal_path.unlink(missing_ok=True)
             self._spool.unlink(missing_ok=True)
+            journal.finished = True
+            journal.save(self._journal_path)  # it stays: --resume must know what this output was made of
 
     def _close_shard(self, journal: Journal) -> None:
         """Gives the rows their final name; also when a killed run was about to, or had just done so."""
