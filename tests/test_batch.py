@@ -409,6 +409,26 @@ def test_resume_of_rows_that_nothing_tells_of_is_refused_and_of_rows_that_are_go
         assert not sink.open({"inputs": ["b"]}, resume=False, overwrite=False).finished
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+def test_a_run_killed_twice_at_the_end_of_a_shard_keeps_it(tmp_path: Path, ending: str) -> None:
+    def sink() -> RowsSink:
+        return RowsSink(tmp_path / f"o{ending}", 2)
+
+    begun(sink(), [failed(1), failed(2)])
+    shard, journal = tmp_path / f"o-00000{ending}", tmp_path / f".o{ending}.journal.json"
+    whole = shard.read_bytes()
+    state = json.loads(journal.read_text())
+    journal.write_text(json.dumps({**state, "shard": 0, "rows": 2, "bytes": 26, "closing": True}))
+    if ending == ".jsonl":
+        (tmp_path / f".o{ending}.rows.part").unlink()  # it has become the shard
+    else:
+        (tmp_path / f".o{ending}.rows.part").write_bytes(failed(1).payload + failed(2).payload)
+    for _ in range(2):
+        with closing(sink()) as again:
+            assert again.open({}, resume=True, overwrite=False).shard == 1
+        assert shard.read_bytes() == whole
+
+
 def test_damaged_journals_are_refused(tmp_path: Path, model: str) -> None:
     path = tmp_path / "out.jsonl"
     stopped(RowsSink(path), model, 200, 64)

@@ -205,6 +205,7 @@ class RowsSink:
             self._shard, self._rows = journal.shard, journal.rows
             if journal.closing:
                 self._close_shard(journal)
+                journal.save(self._journal_path)  # or rows that come now would be taken for that shard's
             self._stream = _cut_back(self._spool, journal.bytes)
         return journal
 
