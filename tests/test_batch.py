@@ -459,6 +459,16 @@ PARTS_OF = [
 ]
 
 
+@pytest.mark.parametrize(("ending", "module"), [(".parquet", "pyarrow.parquet"), (".jsonl.zst", "zstandard")])
+def test_a_library_that_is_missing_shows_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with closing(RowsSink(tmp_path / f"o{ending}")) as sink, pytest.raises(BadOutput, match="install it with"):
+        sink.open({}, resume=False, overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("left", [None, 10])
 @pytest.mark.parametrize(("make", "part"), PARTS_OF)
 def test_resume_refuses_a_part_file_that_has_lost_rows(

@@ -23,7 +23,7 @@ from cleaner.batch.names import Names
 from cleaner.batch.work import Result
 from cleaner.errors import BadOutput
 
-__all__ = ["FolderSink", "Journal", "RowsSink", "Sink", "StreamSink", "row_format"]
+__all__ = ["FolderSink", "Journal", "RowsSink", "Sink", "StreamSink", "check_packer", "row_format"]
 
 JOURNAL_VERSION: Final = 1
 COPY_BYTES: Final = 1 << 20
@@ -36,6 +36,19 @@ def row_format(path: str | Path) -> str | None:
     """The ending that makes a path an output of rows (``.jsonl``, ``.parquet``, …), or ``None``."""
     name = Path(path).name.lower()
     return next((ending for ending in _ROW_ENDINGS if name.endswith(ending)), None)
+
+
+def check_packer(ending: str) -> None:
+    """Raises ``BadOutput`` if the library that writes such files is missing: before the work, not after it."""
+    try:
+        if ending == ".parquet":
+            import pyarrow.parquet  # noqa: F401
+        elif ending.endswith(".zst"):
+            import zstandard  # noqa: F401
+    except ImportError as error:
+        what = "Parquet needs pyarrow" if ending == ".parquet" else ".zst needs zstandard"
+        extra = "parquet" if ending == ".parquet" else "zstd"
+        raise BadOutput(f"writing {what}; install it with: pip install 'cleaner[{extra}]'") from error
 
 
 @dataclass(slots=True)
@@ -176,6 +189,7 @@ class RowsSink:
         self._rows = 0
 
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
+        check_packer(self._ending)
         with _output_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.take()
@@ -435,19 +449,15 @@ def _compress(source: Path, target: Path, ending: str) -> None:
             with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
                 shutil.copyfileobj(plain, packed, COPY_BYTES)
             return
-        try:
-            import zstandard
-        except ImportError as error:
-            raise BadOutput("writing .zst needs zstandard; install it with: pip install 'cleaner[zstd]'") from error
+        import zstandard
+
         zstandard.ZstdCompressor(level=9).copy_stream(plain, raw)
 
 
 def _to_parquet(source: Path, target: Path) -> None:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise BadOutput("writing Parquet needs pyarrow; install it with: pip install 'cleaner[parquet]'") from error
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     dropped = pa.list_(pa.struct([("line", pa.int32()), ("probability", pa.float32()), ("text", pa.string())]))
     meta = pa.struct([(name, pa.string()) for name in ("title", "author", "date", "site_name", "language")])
     # All columns in every file, whatever the options: shards and runs can be read together.
