@@ -603,12 +603,26 @@ def test_names_stay_apart_also_where_case_does_not_count(found: list[str]) -> No
     assert [again.assign(name) for name in found] == given_out
 
 
+@pytest.mark.parametrize("folder", ["a.txt", "a.txt.", "a.txt ", "a.TXT. .", " a.txt"])
+def test_a_folder_is_never_named_like_the_output_of_a_page(folder: str) -> None:
+    names = Names()
+    assert names.assign("h/a.html") == "h/a"
+    assert names.assign(f"h/{folder}/b.html").casefold() == "h/a.txt_/b"
+
+
+def test_equal_names_cost_no_more_the_more_there_are() -> None:
+    names = Names()
+    given_out = [names.assign("a") for _ in range(20_000)]
+    assert given_out[2:4] == ["a~2", "a~3"] and given_out[-1] == "a~19999"  # probing from 2 takes minutes
+
+
 def test_hostile_names_stay_inside_the_output_folder(tmp_path: Path, model: str) -> None:
     hostile = [
         "../../evil", "/etc/passwd", "..\\..\\evil", "C:\\Windows\\x", "a/../../../b", "x" * 300, "Case", "case",
         "CASE",
         "con", "nul.txt", ".cleaner-journal.json", "errors.jsonl", "a.txt", "a.txt/b.html", "", ".", "..", "/",
         "new\nline",
+        "a.txt./c.html",
         "\ud800bad", "a" + "/b" * 2000, "ends. ", "~/.bashrc", "-rf",
         "story.dropped",
     ]  # fmt: skip
