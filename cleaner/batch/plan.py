@@ -74,7 +74,7 @@ def make_plan(
         raise BadUsage(_SHARDS)
     if ending is not None and not path.is_dir():
         if format not in (None, "markdown", "parquet" if ending == ".parquet" else "jsonl"):
-            raise BadUsage(f"{output} is for rows of its own format, not {format}: leave out --format or name another")
+            raise BadUsage(f"{output} does not hold {format}: leave out --format, or name another OUT")
         return Plan("markdown" if format == "markdown" else "jsonl", RowsSink(path, shard_size))
     if format in ("jsonl", "parquet"):
         raise BadUsage(f"{format} rows go to one file: name one with -o that ends in .{format}")
