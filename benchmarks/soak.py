@@ -302,11 +302,11 @@ def phase(cut: Path, form: str, name: str) -> str:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """The bytes of every file below a folder but a folder's journal, which stays."""
+    """The bytes of every file below a folder but the journal, which stays."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".cleaner-journal.json"
+        if path.is_file() and not path.name.endswith("journal.json")
     }
 
 

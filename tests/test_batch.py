@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 
 from cleaner.batch import FolderSink, RowsSink, Settings, Summary, run_batch
 from cleaner.batch.names import Names, safe_name
+from cleaner.batch.work import Result
 from cleaner.errors import BadModel, BadOutput
 from cleaner.sources import Item, SourceOptions, open_source
 
@@ -49,7 +51,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     """Every visible file below a folder and its bytes; hidden ones must be the journal alone."""
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     hidden = [name for name in files if Path(name).name.startswith(".")]
-    assert hidden in ([], [".cleaner-journal.json"])
+    assert len(hidden) <= 1 and all(name.endswith("journal.json") for name in hidden)
     return {name: data for name, data in files.items() if name not in hidden}
 
 
@@ -93,12 +95,13 @@ def test_rows_in_input_order_and_the_same_bytes(tmp_path: Path, model: str, endi
     again = list(open_source(str(outputs[0]), SourceOptions()))
     assert [item.id for item in again] == [f"p{n}" for n in range(100)]
     assert [item.data for item in again] == [main_text(n) for n in range(100)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"1{ending}", f"2{ending}"]
+    journals = [f".{jobs}{ending}.journal.json" for jobs in (1, 2)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*journals, f"1{ending}", f"2{ending}"]
 
 
 def test_shards(tmp_path: Path, model: str) -> None:
     batch(items(90), RowsSink(tmp_path / "out.jsonl.gz", 40), model)
-    shards = sorted(tmp_path.iterdir())
+    shards = sorted(tmp_path.glob("out*"))
     assert [path.name for path in shards] == [f"out-0000{n}.jsonl.gz" for n in range(3)]
     lines = [gzip.decompress(path.read_bytes()).splitlines() for path in shards]
     assert [len(part) for part in lines] == [40, 40, 10]
@@ -107,7 +110,7 @@ def test_shards(tmp_path: Path, model: str) -> None:
 
 def test_a_last_shard_that_is_just_full_has_no_empty_one_after_it(tmp_path: Path, model: str) -> None:
     batch(items(80), RowsSink(tmp_path / "out.jsonl", 40), model)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out-00000.jsonl", "out-00001.jsonl"]
+    assert sorted(tree(tmp_path)) == ["out-00000.jsonl", "out-00001.jsonl"]
 
 
 def test_what_was_dropped_is_written_with_its_probability(pages: Path, tmp_path: Path, model: str) -> None:
@@ -313,7 +316,7 @@ def test_a_run_killed_before_its_first_journal_was_whole_begins_again(tmp_path: 
         place.write_text('{"half')
     for sink in (FolderSink(tmp_path / "o", ".txt"), RowsSink(tmp_path / "o.jsonl")):
         assert batch(items(3), sink, model, resume=True).cleaned == 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["o", "o.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".o.jsonl.journal.json", "o", "o.jsonl"]
     assert len(tree(tmp_path / "o")) == 3
 
 
@@ -325,7 +328,7 @@ def test_an_interrupted_run_is_continued_not_begun_again(tmp_path: Path, model: 
     assert summary.resumed_at > 0
     assert (summary.pages, summary.cleaned) == (400, 400)
     assert [row["id"] for row in rows(path)] == [f"p{n}" for n in range(400)]
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(tree(tmp_path)) == [path.name]
 
 
 def test_resume_refuses_other_options_another_input_and_a_run_that_nobody_resumes(tmp_path: Path, model: str) -> None:
@@ -368,6 +371,64 @@ def test_an_output_that_exists_is_refused_then_replaced_on_request(tmp_path: Pat
     assert after != before or isinstance(sink(), FolderSink)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda p: RowsSink(p / "o.jsonl"), lambda p: RowsSink(p / "o.jsonl", 1), lambda p: FolderSink(p / "o", ".txt")],
+)
+def test_resume_of_a_finished_run_refuses_another_one(
+    tmp_path: Path, make: Callable[[Path], RowsSink | FolderSink]
+) -> None:
+    with closing(make(tmp_path)) as sink:
+        journal = sink.open({"inputs": ["a"]}, resume=False, overwrite=False)
+        journal.done, journal.counts = 1, {"pages": 1}
+        if sink.write(failed(1)):
+            sink.checkpoint(journal)
+        sink.finish(journal)
+    with closing(make(tmp_path)) as sink:
+        again = sink.open({"inputs": ["a"]}, resume=True, overwrite=False)
+    assert again.finished and again.counts == {"pages": 1}
+    with (
+        closing(make(tmp_path)) as sink,
+        pytest.raises(BadOutput, match='had inputs = \\["a"\\], this one has \\["b"\\]'),
+    ):
+        sink.open({"inputs": ["b"]}, resume=True, overwrite=False)
+    with closing(make(tmp_path)) as sink, pytest.raises(BadOutput, match="--overwrite"):
+        sink.open({"inputs": ["b"]}, resume=False, overwrite=False)
+
+
+def test_resume_of_rows_that_nothing_tells_of_is_refused_and_of_rows_that_are_gone_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "o.jsonl"
+    path.write_bytes(b"mine")
+    with closing(RowsSink(path)) as sink, pytest.raises(BadOutput, match="nothing tells of which run"):
+        sink.open({}, resume=True, overwrite=False)
+    assert path.read_bytes() == b"mine"
+    with closing(RowsSink(path)) as sink:
+        sink.finish(sink.open({}, resume=False, overwrite=True))
+    path.rename(tmp_path / "moved.jsonl")
+    with closing(RowsSink(path)) as sink:
+        assert not sink.open({"inputs": ["b"]}, resume=False, overwrite=False).finished
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+def test_a_run_killed_twice_at_the_end_of_a_shard_keeps_it(tmp_path: Path, ending: str) -> None:
+    def sink() -> RowsSink:
+        return RowsSink(tmp_path / f"o{ending}", 2)
+
+    begun(sink(), [failed(1), failed(2)])
+    shard, journal = tmp_path / f"o-00000{ending}", tmp_path / f".o{ending}.journal.json"
+    whole = shard.read_bytes()
+    state = json.loads(journal.read_text())
+    journal.write_text(json.dumps({**state, "shard": 0, "rows": 2, "bytes": 26, "closing": True}))
+    if ending == ".jsonl":
+        (tmp_path / f".o{ending}.rows.part").unlink()  # it has become the shard
+    else:
+        (tmp_path / f".o{ending}.rows.part").write_bytes(failed(1).payload + failed(2).payload)
+    for _ in range(2):
+        with closing(sink()) as again:
+            assert again.open({}, resume=True, overwrite=False).shard == 1
+        assert shard.read_bytes() == whole
+
+
 def test_damaged_journals_are_refused(tmp_path: Path, model: str) -> None:
     path = tmp_path / "out.jsonl"
     stopped(RowsSink(path), model, 200, 64)
@@ -376,6 +437,69 @@ def test_damaged_journals_are_refused(tmp_path: Path, model: str) -> None:
         journal.write_text(content)
         with pytest.raises(BadOutput, match="not a journal"):
             batch(items(200), RowsSink(path), model, resume=True)
+
+
+def failed(number: int) -> Result:
+    """What came of a page that failed: a row in either kind of output."""
+    return Result(f"p{number}", f"p{number}", b'{"id": "p%d"}\n' % number, error="no page")
+
+
+def begun(sink: RowsSink | FolderSink, results: list[Result]) -> None:
+    """An output that holds some results and is not finished."""
+    journal = sink.open({}, resume=False, overwrite=True)
+    for result in results:
+        sink.write(result)
+    sink.checkpoint(journal)
+    sink.close()
+
+
+PARTS_OF = [
+    (lambda p: RowsSink(p / "o.jsonl"), ".o.jsonl.rows.part"),
+    (lambda p: FolderSink(p, ".txt"), ".errors.jsonl.part"),
+]
+
+
+@pytest.mark.parametrize(("ending", "module"), [(".parquet", "pyarrow.parquet"), (".jsonl.zst", "zstandard")])
+def test_a_library_that_is_missing_shows_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with closing(RowsSink(tmp_path / f"o{ending}")) as sink, pytest.raises(BadOutput, match="install it with"):
+        sink.open({}, resume=False, overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("left", [None, 10])
+@pytest.mark.parametrize(("make", "part"), PARTS_OF)
+def test_resume_refuses_a_part_file_that_has_lost_rows(
+    tmp_path: Path, make: Callable[[Path], RowsSink | FolderSink], part: str, left: int | None
+) -> None:
+    begun(make(tmp_path), [failed(1), failed(2)])
+    sink = make(tmp_path)
+    assert sink.open({}, resume=True, overwrite=False).bytes == 26
+    sink.close()
+    (tmp_path / part).unlink() if left is None else os.truncate(tmp_path / part, left)
+    for _ in range(2):  # also after a first try
+        with closing(make(tmp_path)) as again, pytest.raises(BadOutput, match="shorter than its journal says"):
+            again.open({}, resume=True, overwrite=False)
+
+
+@pytest.mark.parametrize(("make", "part"), PARTS_OF)
+def test_two_runs_do_not_write_to_the_same_output(
+    tmp_path: Path, make: Callable[[Path], RowsSink | FolderSink], part: str
+) -> None:
+    pytest.importorskip("fcntl")
+    with closing(make(tmp_path)) as first:
+        journal = first.open({}, resume=False, overwrite=False)
+        first.write(failed(1))
+        for resume, overwrite in ((True, False), (False, True), (False, False)):
+            with closing(make(tmp_path)) as second, pytest.raises(BadOutput, match="another run is writing here"):
+                second.open({}, resume=resume, overwrite=overwrite)
+        first.checkpoint(journal)
+        assert (tmp_path / part).read_bytes() == failed(1).payload
+    with closing(make(tmp_path)) as second:
+        assert second.open({}, resume=True, overwrite=False).bytes == 13
+    assert not (tmp_path / ".o.jsonl.lock").exists()
 
 
 def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(tmp_path: Path, model: str) -> None:
@@ -479,12 +603,26 @@ def test_names_stay_apart_also_where_case_does_not_count(found: list[str]) -> No
     assert [again.assign(name) for name in found] == given_out
 
 
+@pytest.mark.parametrize("folder", ["a.txt", "a.txt.", "a.txt ", "a.TXT. .", " a.txt"])
+def test_a_folder_is_never_named_like_the_output_of_a_page(folder: str) -> None:
+    names = Names()
+    assert names.assign("h/a.html") == "h/a"
+    assert names.assign(f"h/{folder}/b.html").casefold() == "h/a.txt_/b"
+
+
+def test_equal_names_cost_no_more_the_more_there_are() -> None:
+    names = Names()
+    given_out = [names.assign("a") for _ in range(20_000)]
+    assert given_out[2:4] == ["a~2", "a~3"] and given_out[-1] == "a~19999"  # probing from 2 takes minutes
+
+
 def test_hostile_names_stay_inside_the_output_folder(tmp_path: Path, model: str) -> None:
     hostile = [
         "../../evil", "/etc/passwd", "..\\..\\evil", "C:\\Windows\\x", "a/../../../b", "x" * 300, "Case", "case",
         "CASE",
         "con", "nul.txt", ".cleaner-journal.json", "errors.jsonl", "a.txt", "a.txt/b.html", "", ".", "..", "/",
         "new\nline",
+        "a.txt./c.html",
         "\ud800bad", "a" + "/b" * 2000, "ends. ", "~/.bashrc", "-rf",
         "story.dropped",
     ]  # fmt: skip

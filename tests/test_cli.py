@@ -251,6 +251,10 @@ USAGE = [
     (["clean", "FOLDER"], "many pages"),
     (["clean", "FOLDER", "--format", "parquet"], "-o"),
     (["clean", "FOLDER", "-o", "out", "--format", "jsonl"], "name one with -o that ends in .jsonl"),
+    (["clean", "FOLDER", "-o", "out.parquet", "--format", "jsonl"], "out.parquet does not hold jsonl"),
+    (["clean", "FOLDER", "-o", "out.jsonl.gz", "--format", "parquet"], "does not hold parquet"),
+    (["clean", "FOLDER", "-o", "out.jsonl", "--format", "text"], "does not hold text"),
+    (["clean", "FOLDER", "-o", "out.jsonl", "--format", "json"], "does not hold json"),
     (["clean", "FOLDER", "-o", "out", "--shard-size", "5"], "--shard-size"),
     (["clean", "FOLDER", "-o", "out", "--url", "http://x/"], "single page"),
     (["clean", "FILE", "--keep-dropped"], "--keep-dropped"),
@@ -302,6 +306,18 @@ def test_ctrl_c_is_one_line_and_130(tmp_path: Path, model: str) -> None:
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert errors.decode().count("\n") == 1 and b"interrupted" in errors
+
+
+def test_ctrl_c_promises_no_resume_where_there_is_none(tmp_path: Path, model: str) -> None:
+    os.mkfifo(tmp_path / "never.html")
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    args = [sys.executable, "-m", "cleaner", "explain", str(tmp_path / "never.html"), "--model", model]
+    process = subprocess.Popen(args, env=environment(), stderr=subprocess.PIPE, **heard)
+    with (tmp_path / "never.html").open("w"):  # opens when the command does
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, b"cleaner: interrupted\n")
 
 
 def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path, model: str) -> None:

@@ -292,7 +292,7 @@ def test_a_batch_counts_first_and_drops_what_recurs_the_same_for_any_number_of_j
     assert FRAME[1] in outputs["without"][3]["text"]
     assert outputs["1"][3]["text"].splitlines() == story(3)
     assert outputs["1"][40] == outputs["without"][40]  # the only page of its site
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert all(path.name.endswith(".jsonl.journal.json") for path in tmp_path.glob(".*"))
 
 
 def test_counts_are_saved_and_serve_a_single_page(tmp_path: Path, model: str) -> None:
@@ -301,7 +301,7 @@ def test_counts_are_saved_and_serve_a_single_page(tmp_path: Path, model: str) ->
     for jobs in ("1", "2"):
         assert (
             run("sites", "build", tmp_path / "in.jsonl", "-o", tmp_path / f"{jobs}.parquet", "--jobs", jobs).returncode
-            == 0
+            == 1  # a row is broken
         )
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
     again = run("sites", "build", tmp_path / "in.jsonl", "-o", tmp_path / "1.parquet")
@@ -324,6 +324,22 @@ def test_counts_are_saved_and_serve_a_single_page(tmp_path: Path, model: str) ->
         tmp_path / "1.parquet",
     )
     assert rows(tmp_path / "o.jsonl")[3]["text"].splitlines() == story(3)
+
+
+def test_counting_reports_what_fails(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    crawl(tmp_path / "in.jsonl", 3)
+    done = run("sites", "build", tmp_path / "in.jsonl", tmp_path / "no.jsonl.gz", "-o", tmp_path / "s.parquet")
+    said = done.stderr.decode()
+    assert done.returncode == 1 and "broken: " in said and "no.jsonl.gz: " in said and "2 pages failed" in said
+    assert (tmp_path / "s.parquet").exists()
+
+
+def test_counts_that_cannot_be_written_are_refused_before_the_counting(tmp_path: Path) -> None:
+    crawl(tmp_path / "in.jsonl", 3)
+    done = run("sites", "build", tmp_path / "in.jsonl", "-o", tmp_path / "no" / "s.parquet")
+    assert done.returncode == 1
+    assert done.stderr.decode().count("\n") == 1 and b"create it first" in done.stderr
 
 
 def test_folders_name_the_site_of_their_pages(tmp_path: Path) -> None:
@@ -383,4 +399,4 @@ def test_resume_goes_on_with_the_counts_of_the_run(tmp_path: Path, model: str) -
     summary = run_batch(items(), settings, RowsSink(tmp_path / "cut.jsonl"), sites=counts, resume=True)
     assert summary.resumed_at > 0 and summary.pages == len(ids) and len(counted_times) == 2
     assert (tmp_path / "cut.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert all(path.name.endswith(".jsonl.journal.json") for path in tmp_path.glob(".*"))

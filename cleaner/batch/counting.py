@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cleaner.batch.spool import Spool
-from cleaner.batch.work import Settings
+from cleaner.batch.work import Result, Settings
 from cleaner.sites import SiteCounter, SiteCounts
 from cleaner.sources import Item
 
@@ -30,13 +30,15 @@ def count_sites(
     pool: Pool,
     *,
     on_page: Callable[[int], None] | None = None,
+    on_failure: Callable[[Result], None] | None = None,
     spool: Spool | None = None,
 ) -> SiteCounts:
     """Counts the lines of all pages by site; the same counts for any number of processes.
 
     With a ``spool`` every page is also judged and kept there, one that fails with its error, so that what is dear is
-    done once; without one, such a page only adds nothing. ``on_page`` is told the number of pages so far. Costs most of
-    cleaning them either way. Raises ``BadOutput`` when there is no room for temporary files.
+    done once; without one, such a page only adds nothing, and ``on_failure`` is told of it. ``on_page`` is told the
+    number of pages so far. Costs most of cleaning them either way. Raises ``BadOutput`` when there is no room for
+    temporary files.
     """
     counter = SiteCounter()
     given: deque[Item] = deque()  # items whose results are to come, without their data
@@ -52,6 +54,8 @@ def count_sites(
                     counter.add(np.frombuffer(result.keys, dtype=np.uint64))
                 if spool is not None:
                     spool.add(given.popleft(), result)
+                if on_failure is not None and result.error is not None:
+                    on_failure(result)
                 if on_page is not None:
                     on_page(done)
         return counter.counts()

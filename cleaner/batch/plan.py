@@ -73,8 +73,8 @@ def make_plan(
     if shard_size is not None and ending is None:
         raise BadUsage(_SHARDS)
     if ending is not None and not path.is_dir():
-        if format == "parquet" and ending != ".parquet":
-            raise BadUsage(f"{output} does not end in .parquet")
+        if format not in (None, "markdown", "parquet" if ending == ".parquet" else "jsonl"):
+            raise BadUsage(f"{output} does not hold {format}: leave out --format, or name another OUT")
         return Plan("markdown" if format == "markdown" else "jsonl", RowsSink(path, shard_size))
     if format in ("jsonl", "parquet"):
         raise BadUsage(f"{format} rows go to one file: name one with -o that ends in .{format}")

@@ -96,14 +96,14 @@ def run_batch(
     """
     summary = Summary()
     identity = {**settings.as_dict(), **(run or {})}
-    journal = sink.open(identity, resume=resume, overwrite=overwrite)
-    if journal.counts:
-        summary = Summary(**journal.counts, resumed_at=journal.counts["pages"])
-    if journal.finished:
-        return summary
-    from cleaner.batch.pool import Pool  # multiprocessing is not for those who clean one page
-
     try:
+        journal = sink.open(identity, resume=resume, overwrite=overwrite)
+        if journal.counts:
+            summary = Summary(**journal.counts, resumed_at=journal.counts["pages"])
+        if journal.finished:
+            return summary
+        from cleaner.batch.pool import Pool  # multiprocessing is not for those who clean one page
+
         with closing(Pool(jobs, time_limit)) as pool, _counted(sites, journal, sink, pool) as (counts, spool):
             job: Job = "clean"
             if spool is not None and spool.pages:

@@ -18,11 +18,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+from cleaner.batch.locking import OutputLock
 from cleaner.batch.names import Names
 from cleaner.batch.work import Result
 from cleaner.errors import BadOutput
 
-__all__ = ["FolderSink", "Journal", "RowsSink", "Sink", "StreamSink", "row_format"]
+__all__ = ["FolderSink", "Journal", "RowsSink", "Sink", "StreamSink", "check_packer", "row_format"]
 
 JOURNAL_VERSION: Final = 1
 COPY_BYTES: Final = 1 << 20
@@ -35,6 +36,19 @@ def row_format(path: str | Path) -> str | None:
     """The ending that makes a path an output of rows (``.jsonl``, ``.parquet``, …), or ``None``."""
     name = Path(path).name.lower()
     return next((ending for ending in _ROW_ENDINGS if name.endswith(ending)), None)
+
+
+def check_packer(ending: str) -> None:
+    """Raises ``BadOutput`` if the library that writes such files is missing: before the work, not after it."""
+    try:
+        if ending == ".parquet":
+            import pyarrow.parquet  # noqa: F401
+        elif ending.endswith(".zst"):
+            import zstandard  # noqa: F401
+    except ImportError as error:
+        what = "Parquet needs pyarrow" if ending == ".parquet" else ".zst needs zstandard"
+        extra = "parquet" if ending == ".parquet" else "zstd"
+        raise BadOutput(f"writing {what}; install it with: pip install 'cleaner[{extra}]'") from error
 
 
 @dataclass(slots=True)
@@ -87,7 +101,7 @@ class Journal:
             if self.run.get(key) != run.get(key):
                 was, now = json.dumps(self.run.get(key)), json.dumps(run.get(key))
                 raise BadOutput(
-                    f"{path}: the unfinished run there had {key} = {_short(was)}, this one has {_short(now)}; "
+                    f"{path}: the run there had {key} = {_short(was)}, this one has {_short(now)}; "
                     "use the same model and options, or start anew with --overwrite"
                 )
 
@@ -99,7 +113,10 @@ class Sink(Protocol):
     sites: Path | None  # where the counts of the sites are kept until the end
 
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
-        """Gets ready, and tells how much of the input is in the output already. Raises ``BadOutput``."""
+        """Gets ready, and tells how much of the input is in the output already.
+
+        Raises ``BadOutput``, also when another run is writing there. To be closed after failure, too.
+        """
 
     def skip(self, name: str) -> None:
         """Takes note of an item that is in the output already."""
@@ -166,25 +183,31 @@ class RowsSink:
         self._spool = path.with_name(f".{path.name}.rows.part")
         self._journal_path = path.with_name(f".{path.name}.journal.json")
         self.sites: Path | None = path.with_name(f".{path.name}.sites.npy")
+        self._lock = OutputLock(path.with_name(f".{path.name}.lock"))
         self._stream: IO[bytes] | None = None
         self._shard = 0
         self._rows = 0
 
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
+        check_packer(self._ending)
         with _output_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
             journal = Journal({**run, "shard_size": self.shard_size})
             existing = self._existing()
-            if self._journal_path.exists() and not overwrite:
+            found = self._found() if not overwrite else None
+            if found is not None and found.finished and not (existing and resume):
+                found = None  # its output was moved away, or is one that exists like any other
+            if found is not None:
                 if not resume:
                     raise BadOutput(f"{self.path}: an unfinished run is there; {_HINT}")
-                found = Journal.load(self._journal_path)
                 found.check(journal.run, self.path)
+                if found.finished:
+                    return found
                 journal = found
             elif existing and not overwrite:
                 if resume:
-                    journal.finished = True
-                    return journal
+                    raise BadOutput(f"{existing[0]}: exists already, and nothing tells of which run; use --overwrite")
                 raise BadOutput(f"{existing[0]}: exists already; name another file or use --overwrite")
             else:
                 self._spool.unlink(missing_ok=True)
@@ -196,12 +219,12 @@ class RowsSink:
             self._shard, self._rows = journal.shard, journal.rows
             if journal.closing:
                 self._close_shard(journal)
-            self._stream = self._spool.open("ab")
-            self._stream.truncate(journal.bytes)
-            self._stream.seek(0, os.SEEK_END)
-            if self._stream.tell() != journal.bytes:
-                raise BadOutput(f"{self._spool}: shorter than its journal says; start anew with --overwrite")
+                journal.save(self._journal_path)  # or rows that come now would be taken for that shard's
+            self._stream = _cut_back(self._spool, journal.bytes)
         return journal
+
+    def _found(self) -> Journal | None:
+        return Journal.load(self._journal_path) if self._journal_path.exists() else None
 
     def _existing(self) -> list[Path]:
         if not self.shard_size:
@@ -246,8 +269,9 @@ class RowsSink:
                 self._save(journal, closing=True)
                 self._close_shard(journal)
             _remove(self.sites)
-            self._journal_path.unlink(missing_ok=True)
             self._spool.unlink(missing_ok=True)
+            journal.finished = True
+            journal.save(self._journal_path)  # it stays: --resume must know what this output was made of
 
     def _close_shard(self, journal: Journal) -> None:
         """Gives the rows their final name; also when a killed run was about to, or had just done so."""
@@ -273,6 +297,7 @@ class RowsSink:
 
     def close(self) -> None:
         _let_go(self._stream)
+        self._lock.release()
 
 
 class FolderSink:
@@ -289,6 +314,7 @@ class FolderSink:
         self.sites: Path | None = folder / ".cleaner-sites.npy"
         self._errors_path = folder / ".errors.jsonl.part"
         self._report = folder / "errors.jsonl"
+        self._lock = OutputLock(folder)
         self._errors: IO[bytes] | None = None
         self._real = folder
         self._made: set[Path] = set()
@@ -296,6 +322,7 @@ class FolderSink:
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
         with _output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
             self._real = self.folder.resolve()
             journal = Journal({**run, "ending": self._ending})
             if self._journal_path.exists() and not overwrite:
@@ -316,9 +343,7 @@ class FolderSink:
                 journal.save(self._journal_path)
             if journal.bytes and not self._errors_path.exists() and self._report.exists():
                 self._report.replace(self._errors_path)  # killed right after the report got its name
-            self._errors = self._errors_path.open("ab")
-            self._errors.truncate(journal.bytes)
-            self._errors.seek(0, os.SEEK_END)
+            self._errors = _cut_back(self._errors_path, journal.bytes)
         return journal
 
     def _is_begun(self, name: str) -> bool:
@@ -380,6 +405,18 @@ class FolderSink:
 
     def close(self) -> None:
         _let_go(self._errors)
+        self._lock.release()
+
+
+def _cut_back(path: Path, size: int) -> IO[bytes]:
+    """A part file, opened to go on after its first ``size`` bytes. Raises ``BadOutput`` if it does not have as many."""
+    stream = path.open("ab")
+    if stream.seek(0, os.SEEK_END) < size:  # truncating would fill it up with NULs
+        stream.close()
+        raise BadOutput(f"{path}: shorter than its journal says; start anew with --overwrite")
+    stream.truncate(size)
+    stream.seek(0, os.SEEK_END)
+    return stream
 
 
 def _remove(path: Path | None) -> None:
@@ -412,19 +449,15 @@ def _compress(source: Path, target: Path, ending: str) -> None:
             with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
                 shutil.copyfileobj(plain, packed, COPY_BYTES)
             return
-        try:
-            import zstandard
-        except ImportError as error:
-            raise BadOutput("writing .zst needs zstandard; install it with: pip install 'cleaner[zstd]'") from error
+        import zstandard
+
         zstandard.ZstdCompressor(level=9).copy_stream(plain, raw)
 
 
 def _to_parquet(source: Path, target: Path) -> None:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise BadOutput("writing Parquet needs pyarrow; install it with: pip install 'cleaner[parquet]'") from error
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     dropped = pa.list_(pa.struct([("line", pa.int32()), ("probability", pa.float32()), ("text", pa.string())]))
     meta = pa.struct([(name, pa.string()) for name in ("title", "author", "date", "site_name", "language")])
     # All columns in every file, whatever the options: shards and runs can be read together.

@@ -93,7 +93,7 @@ def _run(args: Sequence[str]) -> int:
         say(str(error))
         return FAILED
     except (KeyboardInterrupt, click.Abort):
-        say("interrupted; what is done is kept, and --resume goes on from there")
+        say("interrupted" + ("; what is done is kept, and --resume goes on from there" if _resumes(args) else ""))
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has seen enough.
@@ -104,6 +104,12 @@ def _run(args: Sequence[str]) -> int:
         _drop_output()
         say(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
         return FAILED
+
+
+def _resumes(args: Sequence[str]) -> bool:
+    """Whether the command that is asked for has ``--resume``."""
+    command = app.commands.get(args[0]) if args else None
+    return command is not None and any(parameter.name == "resume" for parameter in command.params)
 
 
 def _drop_output() -> None:

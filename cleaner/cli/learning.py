@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from cleaner import __version__
-from cleaner.cli.options import FAILED, FAVOR, KINDS, MODEL, OK, QUIET, with_options
+from cleaner.cli.options import FAILED, FAVOR, KINDS, MODEL, OK, QUIET, check_writable, with_options
 from cleaner.cli.terminal import Progress, say
 
 __all__ = ["check", "evaluate", "info", "train"]
@@ -50,7 +49,7 @@ def train(
     from cleaner.model import Model, shipped_model
     from cleaner.training import train as train_on
 
-    _check_writable(output)
+    check_writable(output)
     items = _labelled(paths, kind)
     try:
         present = Model.load(model) if model else shipped_model()
@@ -98,7 +97,7 @@ def evaluate(
     from cleaner.pipeline import Cleaner
 
     if plot:
-        _check_writable(plot)
+        check_writable(plot)
     items = _labelled(paths, kind)
     progress = Progress(quiet)
     cleaner = Cleaner(model, favor)
@@ -172,19 +171,6 @@ def _labelled(paths: Iterable[str], kind: str) -> list[Any]:
     if not items:
         raise BadLabels(f"no labelled pages of kind {kind}" if kind != "auto" else "no labelled pages")
     return items
-
-
-def _check_writable(path: str) -> None:
-    """Raises before the long work, not after it."""
-    from cleaner.errors import BadOutput
-
-    parent = Path(path).parent
-    if Path(path).is_dir():
-        raise BadOutput(f"{path}: is a folder; name a file")
-    if not parent.is_dir():
-        raise BadOutput(f"{path}: the folder {parent} does not exist; create it first")
-    if not os.access(parent, os.W_OK):
-        raise BadOutput(f"{path}: the folder {parent} cannot be written to")
 
 
 def _written(path: str, write: Callable[[Path], None]) -> None:

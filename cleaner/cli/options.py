@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cleaner.errors import BadUsage
+from cleaner.errors import BadOutput, BadUsage
 
 if TYPE_CHECKING:
     from cleaner.sources import SourceOptions
 
 __all__ = [
     "FAVOR", "FROM", "JOBS", "KIND", "KINDS", "MAX_SIZE", "MODEL", "QUIET", "SITES_FROM", "TEXT_FIELD", "TIMEOUT",
-    "TIME_LIMIT", "URL", "URL_FIELD", "Size", "source_options", "targets", "with_options",
+    "TIME_LIMIT", "URL", "URL_FIELD", "Size", "check_writable", "source_options", "targets", "with_options",
 ]  # fmt: skip
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
@@ -100,6 +101,19 @@ def targets(ctx: click.Context, paths: tuple[str, ...]) -> tuple[str, ...]:
         click.echo(ctx.get_help())
         ctx.exit(USAGE)
     return ("-",)
+
+
+def check_writable(path: str) -> None:
+    """Raises ``BadOutput`` before the long work, not after it."""
+    from pathlib import Path
+
+    parent = Path(path).parent
+    if Path(path).is_dir():
+        raise BadOutput(f"{path}: is a folder; name a file")
+    if not parent.is_dir():
+        raise BadOutput(f"{path}: the folder {parent} does not exist; create it first")
+    if not os.access(parent, os.W_OK):
+        raise BadOutput(f"{path}: the folder {parent} cannot be written to")
 
 
 def source_options(

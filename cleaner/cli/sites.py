@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cleaner.cli.options import (
+    FAILED,
     FROM,
     JOBS,
     KIND,
@@ -18,6 +19,7 @@ from cleaner.cli.options import (
     TEXT_FIELD,
     TIME_LIMIT,
     URL_FIELD,
+    check_writable,
     source_options,
     with_options,
 )
@@ -37,9 +39,10 @@ def sites() -> None:
 @click.option("-o", "--output", required=True, metavar="FILE", help="The file to write, a .parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace a FILE that exists.")
 @with_options(JOBS, KIND, FROM, TEXT_FIELD, URL_FIELD, TIME_LIMIT, MAX_SIZE, QUIET)
+@click.pass_context
 def build(
-    paths: tuple[str, ...], output: str, overwrite: bool, jobs: int, kind: Any, time_limit: float, quiet: bool,
-    **reading: Any,
+    ctx: click.Context, /, paths: tuple[str, ...], output: str, overwrite: bool, jobs: int, kind: Any,
+    time_limit: float, quiet: bool, **reading: Any,
 ) -> None:  # fmt: skip
     """Count the lines of all pages by site, and keep what recurs.
 
@@ -50,9 +53,12 @@ def build(
     """
     from cleaner.batch.counting import count_sites
     from cleaner.batch.pool import Pool
+    from cleaner.batch.sinks import check_packer
     from cleaner.batch.work import Settings
     from cleaner.sources import count_pages, open_sources
 
+    check_writable(output)
+    check_packer(".parquet")
     path = Path(output)
     if path.exists() and not overwrite:
         raise BadOutput(f"{path}: exists already; name another file or use --overwrite")
@@ -63,8 +69,11 @@ def build(
     settings = Settings(kind=kind, max_bytes=options.max_bytes)
     pool = Pool(jobs or os.cpu_count() or 1, time_limit)
     with closing(pool), closing(open_sources(paths, options)) as items:
-        counts = count_sites(items, settings, pool, on_page=progress.on_counted)
+        counts = count_sites(items, settings, pool, on_page=progress.on_counted, on_failure=progress.on_failure)
     counts.save(path)
     progress.clear()
     if not quiet:
-        click.echo(f"wrote {output}: {len(counts):,} keys", err=True)
+        failed = f"; {progress.errors:,} pages failed" if progress.errors else ""
+        click.echo(f"wrote {output}: {len(counts):,} keys{failed}", err=True)
+    if progress.errors:
+        ctx.exit(FAILED)

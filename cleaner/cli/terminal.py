@@ -50,16 +50,20 @@ class Progress:
         self._draw("looking for lines that recur: ", pages)
         self.counted = True
 
+    def on_failure(self, result: Result, *, more: str = "more pages failed") -> None:
+        """Shows a failure; after the first ones, once, that there are ``more``."""
+        self.errors += 1
+        if self.errors <= SHOWN_ERRORS:
+            self.clear()
+            say(f"{result.id}: {result.error}")
+        elif self.errors == SHOWN_ERRORS + 1:
+            self.clear()
+            say(more)
+
     def on_result(self, result: Result, summary: Summary) -> None:
         """Shows a failure, and from time to time how far the batch is."""
         if result.error is not None:
-            self.errors += 1
-            if self.errors <= SHOWN_ERRORS:
-                self.clear()
-                say(f"{result.id}: {result.error}")
-            elif self.errors == SHOWN_ERRORS + 1:
-                self.clear()
-                say("more pages failed; all of them are in the error report")
+            self.on_failure(result, more="more pages failed; all of them are in the error report")
         self._draw("writing: " if self.counted else "", summary.pages, summary.failed)
 
     def _draw(self, phase: str, pages: int, failed: int = 0) -> None:
