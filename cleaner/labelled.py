@@ -41,6 +41,7 @@ GOLD = ".gold.txt"
 EITHER = ".either.txt"
 MARKED = ".marked.txt"
 _SUFFIXES = {".html": Kind.HTML, ".htm": Kind.HTML, ".xhtml": Kind.HTML, ".txt": Kind.TEXT, ".md": Kind.TEXT}
+SILVER_WEIGHT, MOST_WEIGHT = 0.5, 100.0  # what a gold counts that another tool drafted; the most that one may
 _NO_MARK = "a line begins with '+ ', '- ' or '? '"
 # A gold line counts as being on its page when this share of its words aligns; less is reported by `check_labelled`.
 _FOUND = 0.8
@@ -53,7 +54,7 @@ class LabelledPage:
     """A page with its gold text; ``host`` is what folds are grouped by (never empty).
 
     ``optional`` is text that an answer may have or leave out: nothing is learnt from it, and no score counts it.
-    ``marked`` tells that somebody looked at every line.
+    ``marked`` tells that somebody looked at every line; ``weight`` is what the page counts in training, beside others.
     """
 
     page: Page
@@ -62,9 +63,9 @@ class LabelledPage:
     language: str | None = None
     page_type: str | None = None
     dataset: str = ""
-    silver: bool = False
     optional: str = ""
     marked: bool = False
+    weight: float = 1.0
 
 
 class MarkedLine(NamedTuple):
@@ -113,6 +114,7 @@ def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
     for name in ("url", "lang", "page_type"):
         if not isinstance(row.get(name), (str, type(None))):
             raise BadLabels(f"{where}: {name!r} must be a string")
+    silver = "tool output" in str(row.get("gold_by") or "")
     kind = Kind.HTML if isinstance(html, str) else Kind.TEXT
     markdown = kind is Kind.TEXT and detect_kind(content)[1]
     page = Page(content, kind, url=row.get("url"), id=str(row.get("id") or where), markdown=markdown)
@@ -123,8 +125,18 @@ def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
         language=row.get("lang"),
         page_type=row.get("page_type"),
         dataset=str(row.get("dataset") or ""),
-        silver="tool output" in str(row.get("gold_by") or ""),
+        weight=_weight(
+            row.get("weight"), where, SILVER_WEIGHT if "tool output" in str(row.get("gold_by") or "") else 1
+        ),
     )
+
+
+def _weight(value: object, where: str, default: float = 1.0) -> float:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_WEIGHT:
+        raise BadLabels(f"{where}: 'weight' must be a number above 0, at most {MOST_WEIGHT:g}")
+    return float(value)
 
 
 def _read_rows(path: Path) -> Iterator[LabelledPage]:
@@ -162,7 +174,8 @@ def _facts(folder: Path, stem: str, host: str) -> dict[str, Any]:
     site = _site(folder)
     own = site.get("pages", {}).get(stem, {})
     found = {name: own.get(name) or site.get(name) for name in ("host", "language", "page_type")}
-    return {**found, "host": str(found["host"] or host)}
+    weight = _weight(own.get("weight", site.get("weight")), f"{folder / 'site.toml'}")
+    return {**found, "host": str(found["host"] or host), "weight": weight}
 
 
 def _read_marked(path: Path, dataset: str) -> LabelledPage:

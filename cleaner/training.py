@@ -61,7 +61,6 @@ FOREIGN = 0.3
 # one page in thirteen, but a third of all lines.
 OTHER_RENDERING, LONG_PAGE = 0.6, 600
 FOLDS = 5
-SILVER_WEIGHT = 0.5  # golds that another tool drafted
 MARKED_WEIGHT = 3.0  # pages of which every line was marked: few, and like what the text model is for
 KNOTS = 32
 # In calibration a composed page (a transplant, the gold alone) counts for less than a page as scraped.
@@ -235,9 +234,7 @@ def _once(texts: Sequence[str], share: npt.NDArray[np.float64]) -> npt.NDArray[n
 def _weights(item: LabelledPage, words: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Long lines weigh more (the measure counts words), long pages less (it is a mean over pages)."""
     weight = np.sqrt(np.minimum(words, 100) + 1.0)
-    weight /= np.sqrt(weight.sum())
-    if item.silver:
-        weight *= SILVER_WEIGHT
+    weight *= item.weight / np.sqrt(weight.sum())
     if item.marked:
         weight *= MARKED_WEIGHT
     return weight
@@ -690,7 +687,7 @@ def train(
             before[kind] = score_lines(data, np.concatenate(_predict_all(compare_with, data)))
     digest = hashlib.sha256()
     for item in items:
-        for part in (item.page.content, item.gold, item.optional):
+        for part in (item.page.content, item.gold, item.optional, f"{item.weight:g}"):
             digest.update(part.encode("utf-8", "replace") + b"\0")
     facts = {
         "made_by": f"cleaner {__version__}",

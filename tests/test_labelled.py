@@ -222,9 +222,9 @@ def test_read_json_lines(tmp_path: Path, name: str) -> None:
         assert (one.page.kind, one.page.id, one.host, one.language, one.page_type) == (
             Kind.HTML, "x1", "h.example", "en", "article",
         )  # fmt: skip
-        assert (two.page.kind, two.page.id, two.dataset, two.silver) == (Kind.TEXT, f"{path}:2", "d", True)
+        assert (two.page.kind, two.page.id, two.dataset, two.weight) == (Kind.TEXT, f"{path}:2", "d", 0.5)
         assert two.host
-        assert not one.silver
+        assert one.weight == 1
 
 
 @pytest.mark.parametrize(
@@ -393,3 +393,16 @@ def test_every_line_without_a_mark_is_found(tmp_path: Path) -> None:
     assert found == [(str(tmp_path / "a.marked.txt"), 2), (str(tmp_path / "a.marked.txt"), 4),
                      (str(tmp_path / "b/c.marked.txt"), 2)]  # fmt: skip
     assert [finding.line for finding in check_labelled(tmp_path / "b/c.marked.txt")] == [2]
+
+
+def test_a_site_file_says_what_a_page_counts(tmp_path: Path) -> None:
+    site = "weight = 0.25\n[pages]\nb = { weight = 2 }\n"
+    put(tmp_path, {"s/site.toml": site, "s/a.txt": FIRST, "s/a.gold.txt": FIRST, "s/b.marked.txt": f"+ {SECOND}"})
+    assert [item.weight for item in read_labelled(tmp_path)] == [0.25, 2]
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "true", '"much"', "nan", "1e9"])
+def test_a_weight_that_is_none_is_named(tmp_path: Path, weight: str) -> None:
+    put(tmp_path, {"s/site.toml": f"weight = {weight}\n", "s/a.txt": FIRST, "s/a.gold.txt": FIRST})
+    with pytest.raises(BadLabels, match=r"site\.toml: 'weight' must be a number above 0"):
+        read_labelled(tmp_path)

@@ -193,10 +193,11 @@ def test_of_a_long_page_some_lines_are_learnt_from_that_stand_for_all() -> None:
     assert (sample.without(0).fold == 1).all()
 
 
-def test_silver_golds_weigh_less() -> None:
+def test_a_page_counts_what_its_weight_says() -> None:
     plain = items(hosts=2, pages=1)
-    silver = [replace(page, silver=True) for page in plain]
-    assert make_dataset(silver, Kind.TEXT).weight.sum() < make_dataset(plain, Kind.TEXT).weight.sum()
+    light = [replace(page, weight=0.5) for page in plain]
+    expected = make_dataset(plain, Kind.TEXT).weight.sum() / 2
+    assert make_dataset(light, Kind.TEXT).weight.sum() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
