@@ -125,9 +125,7 @@ def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
         language=row.get("lang"),
         page_type=row.get("page_type"),
         dataset=str(row.get("dataset") or ""),
-        weight=_weight(
-            row.get("weight"), where, SILVER_WEIGHT if "tool output" in str(row.get("gold_by") or "") else 1
-        ),
+        weight=_weight(row.get("weight"), where, SILVER_WEIGHT if silver else 1.0),
     )
 
 
