@@ -272,6 +272,24 @@ def test_parquet(tmp_path: Path) -> None:
     assert "not a readable Parquet file" in faults(items(path))[0]
 
 
+@pytest.mark.parametrize("form", ["string", "large_string", "dictionary"])
+def test_a_bad_byte_in_a_parquet_file_costs_no_other_row(tmp_path: Path, form: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    pages = ["naïve".encode(), b"caf\xe9", None, *[b"page %d" % i for i in range(3, 200)]]
+    raw = pa.array(pages, pa.large_binary() if form == "large_string" else pa.binary())
+    column = raw.view(pa.large_string() if form == "large_string" else pa.string())  # as careless writers do
+    path = tmp_path / "rows.parquet"
+    url = pa.array([b"http://h/\xe9", *[b"http://h/%d" % i for i in range(1, 200)]]).view(pa.string())
+    table = pa.table({"html": column.dictionary_encode() if form == "dictionary" else column, "url": url})
+    pq.write_table(table, path)
+    found = items(path)
+    assert faults(found) == []
+    assert [item.data for item in found] == ["naïve", b"caf\xe9", "", *[f"page {i}" for i in range(3, 200)]]
+    assert [item.url for item in found] == [None, *[f"http://h/{i}" for i in range(1, 200)]]
+
+
 # Crawls
 
 
