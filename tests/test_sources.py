@@ -106,6 +106,15 @@ def test_gold_texts_beside_pages_and_the_output_are_not_pages(tmp_path: Path) ->
     assert [item.name for item in items(tmp_path, exclude=tmp_path / "out")] == ["alone.gold.txt", "s/story.html"]
 
 
+@pytest.mark.parametrize("written", ["out.jsonl", ".out.jsonl.rows.part", ".out.jsonl.journal.jsonl"])
+def test_an_output_file_in_the_input_folder_is_not_input(tmp_path: Path, written: str) -> None:
+    for name in ["a.html", written, "sub/out.jsonl", "out-1.jsonl"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{"text": "x"}\n')
+    found = items(tmp_path, exclude=tmp_path / "out.jsonl")
+    assert [item.name for item in found] == ["a.html", "./out-1/0000001", "sub/out/0000001"]
+
+
 def test_links_are_followed_to_files_inside_only(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)

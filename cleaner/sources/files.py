@@ -186,6 +186,8 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
     found = False
     while pending:
         path, relative, is_folder = pending.pop()
+        if _is_output(path, options):
+            continue
         if not is_folder:
             item = _folder_file(path, relative, inside, label)
             if item is None:
@@ -196,8 +198,6 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
                 yield from open_container(path, item.id, form, f"{prefix}{PurePosixPath(relative).parent}/", options)
             else:
                 yield item._replace(name=prefix + item.name)
-            continue
-        if options.exclude is not None and path.resolve() == options.exclude:
             continue
         try:
             entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(path)]
@@ -214,6 +214,23 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
     if not found:
         known = ", ".join((*PAGES, *CONTAINERS))
         yield Item(label, "folder", label, error=f"no pages in this folder (looked for {known})")
+
+
+def _is_output(path: Path, options: SourceOptions) -> bool:
+    """Whether a path is what is being written, or a hidden file beside it. A shard's name may be that of an input."""
+    out = options.exclude
+    if out is None:
+        return False
+    if path.name.startswith(f".{out.name}."):
+        return path.parent.resolve() == out.parent
+    return _resolved(path) == out
+
+
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links; said when it is read
+        return None
 
 
 def _is_input(name: str, options: SourceOptions) -> bool:
