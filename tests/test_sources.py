@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -339,6 +340,26 @@ def test_warc(tmp_path: Path, packing: str) -> None:
     ]  # fmt: skip
     assert (good[0].charset, good[0].url, good[0].id) == ("iso-8859-1", "http://h.example/1?q=1", "urn:uuid:1")
     assert [item.id for item in found if item.error] == ["urn:uuid:8"]
+
+
+def test_bodies_in_brotli_are_unpacked_up_to_the_limit(tmp_path: Path) -> None:
+    pytest.importorskip("fastwarc")
+    brotli = pytest.importorskip("brotli")
+    packer = brotli.Compressor(quality=1)
+    bomb = b"".join([packer.process(bytes(1 << 20)) for _ in range(300)]) + packer.finish()
+    whole = os.urandom(50_000).hex().encode()
+    bodies = [brotli.compress(whole), b"<p>undone already", bomb]
+    path = tmp_path / "a.warc"
+    path.write_bytes(b"".join(record(i, body, head=b"Content-Encoding: br\r\n") for i, body in enumerate(bodies)))
+    tracemalloc.start()
+    try:
+        found = items(path, max_bytes=1_000_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [item.data for item in found] == [whole, b"<p>undone already", None]
+    assert "larger than" in (found[2].error or "")
+    assert peak < 150_000_000
 
 
 def test_wet(tmp_path: Path) -> None:

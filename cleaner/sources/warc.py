@@ -31,6 +31,7 @@ PAGE_TYPES: Final = frozenset(("text/html", "application/xhtml+xml", "text/plain
 _GZIP_MEMBER: Final = re.compile(rb"\x1f\x8b\x08")
 _PLAIN_RECORD: Final = re.compile(rb"(?<=\n)WARC/\d\.\d\r\n|\AWARC/\d\.\d\r\n")
 _STEP: Final = 1 << 20
+_BROTLI_STEP: Final = 64  # bytes, because these can unfold to 40 MB in a bomb
 
 
 def read_warc(path: Path | IO[bytes], label: str, options: SourceOptions) -> Iterator[Item]:
@@ -187,13 +188,18 @@ def _unbrotli(body: bytes, max_bytes: int) -> bytes:
         import brotli  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError as error:
         raise BadInput("compressed with brotli; install it with: pip install brotli") from error
+    unzip = brotli.Decompressor()
+    out = bytearray()
     try:
-        out: bytes = brotli.decompress(body)
+        for at in range(0, len(body), _BROTLI_STEP):
+            out += unzip.process(body[at : at + _BROTLI_STEP])
+            if len(out) > max_bytes:
+                raise BadInput(too_large(max_bytes))
+        if not unzip.is_finished():
+            return body
     except brotli.error:
         return body  # already undone by the crawler
-    if len(out) > max_bytes:
-        raise BadInput(too_large(max_bytes))
-    return out
+    return bytes(out)
 
 
 def _dechunked(body: bytes) -> bytes:
