@@ -22,7 +22,7 @@ from cli_support import story
 
 from cleaner.errors import BadInput, FetchFailed, PageTooLarge
 from cleaner.sources import Item, SourceOptions, count_pages, fetch, is_whole_source, open_source, open_sources
-from cleaner.sources.items import name_from_url
+from cleaner.sources.items import bounded_gunzip, name_from_url
 
 OPTIONS = SourceOptions()
 
@@ -536,6 +536,21 @@ def test_a_list_of_urls_does_not_reach_into_the_local_network(server: str, tmp_p
     (item,) = items(path, format="urls")
     assert "not on the public internet" in (item.error or "")
     assert _Handler.visits == []
+
+
+# Data that is packed
+
+
+def test_gzip_members_without_content_cost_no_more_than_their_bytes() -> None:
+    empty = gzip.compress(b"", mtime=0)
+    begun = time.process_time()
+    assert bounded_gunzip(empty * 100_000 + gzip.compress(b"end") + bytes(500), 1000) == b"end"
+    assert time.process_time() - begun < 5
+    assert bounded_gunzip(gzip.compress(b"a") + bytes(9) + gzip.compress(b"b"), 2) == b"ab"
+    with pytest.raises(BadInput, match="not valid gzip"):
+        bounded_gunzip(gzip.compress(b"a") + b"rest", 1000)
+    with pytest.raises(PageTooLarge):
+        bounded_gunzip(gzip.compress(b"aa") * 2, 3)
 
 
 # Names and dispatch
