@@ -342,6 +342,25 @@ def test_warc(tmp_path: Path, packing: str) -> None:
     assert [item.id for item in found if item.error] == ["urn:uuid:8"]
 
 
+@pytest.mark.parametrize(
+    ("body", "page"),
+    [
+        (b"4;name=value\r\nchun\r\n3  \r\nked\r\n0\r\n\r\n", b"chunked"),
+        (b"4\r\nchun\r\n3\r\nked", b"chunked"),
+        (b"0\r\n\r\n", b""),
+        (b"Dear reader,\r\nthe ferry left late.", b"Dear reader,\r\nthe ferry left late."),
+        (b"0 results\r\nfound", b"0 results\r\nfound"),
+        (b"0\r\nresults", b"0\r\nresults"),
+        (b"Add\r\nsalt and wait.", b"Add\r\nsalt and wait."),
+    ],
+)
+def test_chunks_are_undone_where_there_are_some(tmp_path: Path, body: bytes, page: bytes) -> None:
+    pytest.importorskip("fastwarc")
+    path = tmp_path / "a.warc"
+    path.write_bytes(record(1, body, head=b"Transfer-Encoding: chunked\r\n"))
+    assert [item.data for item in items(path)] == [page]
+
+
 def test_bodies_in_brotli_are_unpacked_up_to_the_limit(tmp_path: Path) -> None:
     pytest.importorskip("fastwarc")
     brotli = pytest.importorskip("brotli")
