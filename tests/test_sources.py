@@ -150,6 +150,7 @@ def test_patterns(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     assert texts(items(f"{tmp_path}/**/*.html")) == ["x/a.html", "x/y/c.html"]
+    assert faults(items(f"{tmp_path}/x*")) == ["no file matches the pattern"]
     assert faults(items(f"{tmp_path}/*.pdf")) == ["no file matches the pattern"]
     (tmp_path / "[1].html").write_text("brackets")
     assert texts(items(tmp_path / "[1].html")) == ["brackets"]

@@ -95,11 +95,10 @@ def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
     import glob
 
     found = sorted(glob.glob(target, recursive=True), key=os.fsencode)  # noqa: PTH207 - Path.glob knows no absolute pattern
-    for name in found:
-        path = Path(name)
-        if path.is_file():
-            yield from _file(path, name, printable(name), options)
-    if not found:
+    files = [name for name in found if Path(name).is_file()]
+    for name in files:
+        yield from _file(Path(name), name, printable(name), options)
+    if not files:
         yield Item(printable(target), "pattern", printable(target), error="no file matches the pattern")
 
 
