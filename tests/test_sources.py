@@ -21,6 +21,7 @@ import pytest
 from cli_support import story
 
 from cleaner.errors import BadInput, FetchFailed, PageTooLarge
+from cleaner.sites import site_of
 from cleaner.sources import Item, SourceOptions, count_pages, fetch, is_whole_source, open_source, open_sources
 from cleaner.sources.items import bounded_gunzip, name_from_url
 
@@ -242,6 +243,13 @@ def test_jsonl(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert texts(items(path, text_field="raw")[2:3]) == ["x"]
     assert items(path, url_field="text")[1].url == "two"
+
+
+@pytest.mark.parametrize("host", ["example.org", "www.Example.org", "WWW.example.org.", "example.org:8080"])
+def test_the_host_of_a_row_is_the_site_of_its_address(tmp_path: Path, host: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": "x", "host": host}) + '\n{"text": "x", "host": "[none"}\n{"text": "x"}\n')
+    assert [item.site for item in items(path)] == [site_of("http://www.example.org/"), "[none", None]
 
 
 def test_a_jsonl_line_beyond_the_limit_is_passed_over_without_being_held(tmp_path: Path) -> None:

@@ -132,8 +132,17 @@ def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: S
     language, host = row.get("language"), row.get("host")
     return Item(
         item_id, name, label, url=url, data=value, language=language if isinstance(language, str) else None,
-        site=host if isinstance(host, str) and host else None,
+        site=_site(host),
     )  # fmt: skip
+
+
+def _site(host: Any) -> str | None:
+    """The site that a row's ``host`` names, written as that of an address is."""
+    if not isinstance(host, str) or not host:
+        return None
+    from cleaner.sites import site_of  # brings numpy along
+
+    return site_of(f"//{host}") or host
 
 
 def _pick(names: Iterable[str], asked: str | None, usual: tuple[str, ...]) -> str | None:
