@@ -56,7 +56,8 @@ _NOT_LATIN: Final = [
 
 _META: Final = re.compile(rb"<meta\b[^>]{0,400}?\bcharset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _XML: Final = re.compile(rb"^\s{0,64}<\?xml\b[^>]{0,200}?\bencoding\s*=\s*[\"']\s*([\w.:-]{1,40})")
-_COMMENT: Final = re.compile(rb"<!--.*?-->", re.S)
+# What has no end goes to the end of the bytes: looked for in vain at every beginning it would cost their square.
+_COMMENT: Final = re.compile(rb"<!--.*?(?:-->|\Z)", re.S)
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -74,7 +75,7 @@ _ASCII: Final = bytes(range(128))
 _CAN_HOLD_FFFD: Final = ("utf-8", "gb18030", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 # For pages that are not UTF-8; `re` compiles these when they are first used, and keeps them.
 _TAG: Final = rb"<[^<>]{0,2000}>"
-_SCRIPT: Final = rb"(?is:<(script|style)\b.{0,65536}?</\1)"
+_SCRIPT: Final = rb"(?is:<(script|style)\b.*?(?:</\1|\Z))"
 _HIRAGANA: Final = "[\u3041-\u3096]"
 _HIGH: Final = rb"[\x80-\xff]"
 _HIGH_RUN: Final = rb"[\x80-\x9f\xa1-\xff]{2,}"  # no-break spaces stand in rows in any language

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleaner.decoding import decode, known_encoding
+from cleaner.decoding import _non_ascii_sample, decode, known_encoding
 
 RUSSIAN = "Паром на северные острова вышел из гавани на час позже из-за тумана над бухтой. Никто не жаловался."
 CHINESE = "由于大雾笼罩了整个海湾，开往北部岛屿的渡轮晚了一个小时才离开港口。船上没有人抱怨。"
@@ -99,6 +100,19 @@ def test_wide_text_without_a_mark(encoding: str) -> None:
 def test_a_meta_in_a_comment_is_no_declaration() -> None:
     data = f"<!-- <meta charset=koi8-r> --><meta charset=windows-1251><p>{RUSSIAN}</p>".encode("cp1251")
     assert RUSSIAN in decode(data).text
+
+
+@pytest.mark.parametrize("opening", [b"<!--", b"<style ", b"<script>", b"<!-- <SCRIPT "])
+def test_what_is_never_closed_costs_no_more_than_its_bytes(opening: bytes) -> None:
+    begun = time.process_time()
+    decode(opening * (262_144 // len(opening)) + b"caf\xe9 " * 20)
+    assert time.process_time() - begun < 3
+
+
+def test_scripts_and_styles_are_no_sample_of_the_text() -> None:
+    noise = "<script>" + "var a = 'čřžšěů ';" * 300 + "</SCRIPT>"
+    page = (noise + html(RUSSIAN)).encode("utf-8", "replace").replace(RUSSIAN.encode(), RUSSIAN.encode("cp1251"))
+    assert _non_ascii_sample(page).decode("cp1251").strip() == RUSSIAN
 
 
 def test_a_late_meta_is_found_when_it_is_needed() -> None:

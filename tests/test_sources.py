@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ import pytest
 from cli_support import story
 
 from cleaner.errors import BadInput, FetchFailed, PageTooLarge
+from cleaner.sites import site_of
 from cleaner.sources import Item, SourceOptions, count_pages, fetch, is_whole_source, open_source, open_sources
-from cleaner.sources.items import name_from_url
+from cleaner.sources.items import bounded_gunzip, name_from_url
 
 OPTIONS = SourceOptions()
 
@@ -106,6 +108,15 @@ def test_gold_texts_beside_pages_and_the_output_are_not_pages(tmp_path: Path) ->
     assert [item.name for item in items(tmp_path, exclude=tmp_path / "out")] == ["alone.gold.txt", "s/story.html"]
 
 
+@pytest.mark.parametrize("written", ["out.jsonl", ".out.jsonl.rows.part", ".out.jsonl.journal.jsonl"])
+def test_an_output_file_in_the_input_folder_is_not_input(tmp_path: Path, written: str) -> None:
+    for name in ["a.html", written, "sub/out.jsonl", "out-1.jsonl"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{"text": "x"}\n')
+    found = items(tmp_path, exclude=tmp_path / "out.jsonl")
+    assert [item.name for item in found] == ["a.html", "./out-1/0000001", "sub/out/0000001"]
+
+
 def test_links_are_followed_to_files_inside_only(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)
@@ -140,6 +151,7 @@ def test_patterns(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     assert texts(items(f"{tmp_path}/**/*.html")) == ["x/a.html", "x/y/c.html"]
+    assert faults(items(f"{tmp_path}/x*")) == ["no file matches the pattern"]
     assert faults(items(f"{tmp_path}/*.pdf")) == ["no file matches the pattern"]
     (tmp_path / "[1].html").write_text("brackets")
     assert texts(items(tmp_path / "[1].html")) == ["brackets"]
@@ -233,6 +245,13 @@ def test_jsonl(tmp_path: Path) -> None:
     assert items(path, url_field="text")[1].url == "two"
 
 
+@pytest.mark.parametrize("host", ["example.org", "www.Example.org", "WWW.example.org.", "example.org:8080"])
+def test_the_host_of_a_row_is_the_site_of_its_address(tmp_path: Path, host: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": "x", "host": host}) + '\n{"text": "x", "host": "[none"}\n{"text": "x"}\n')
+    assert [item.site for item in items(path)] == [site_of("http://www.example.org/"), "[none", None]
+
+
 def test_a_jsonl_line_beyond_the_limit_is_passed_over_without_being_held(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"text": "x" * 3_000_000}) + '\n{"text": "after"}\n')
@@ -270,6 +289,24 @@ def test_parquet(tmp_path: Path) -> None:
     assert "holds int" in faults(items(path, text_field="other"))[0]
     path.write_bytes(path.read_bytes()[:-20])
     assert "not a readable Parquet file" in faults(items(path))[0]
+
+
+@pytest.mark.parametrize("form", ["string", "large_string", "dictionary"])
+def test_a_bad_byte_in_a_parquet_file_costs_no_other_row(tmp_path: Path, form: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    pages = ["naïve".encode(), b"caf\xe9", None, *[b"page %d" % i for i in range(3, 200)]]
+    raw = pa.array(pages, pa.large_binary() if form == "large_string" else pa.binary())
+    column = raw.view(pa.large_string() if form == "large_string" else pa.string())  # as careless writers do
+    path = tmp_path / "rows.parquet"
+    url = pa.array([b"http://h/\xe9", *[b"http://h/%d" % i for i in range(1, 200)]]).view(pa.string())
+    table = pa.table({"html": column.dictionary_encode() if form == "dictionary" else column, "url": url})
+    pq.write_table(table, path)
+    found = items(path)
+    assert faults(found) == []
+    assert [item.data for item in found] == ["naïve", b"caf\xe9", "", *[f"page {i}" for i in range(3, 200)]]
+    assert [item.url for item in found] == [None, *[f"http://h/{i}" for i in range(1, 200)]]
 
 
 # Crawls
@@ -312,6 +349,45 @@ def test_warc(tmp_path: Path, packing: str) -> None:
     ]  # fmt: skip
     assert (good[0].charset, good[0].url, good[0].id) == ("iso-8859-1", "http://h.example/1?q=1", "urn:uuid:1")
     assert [item.id for item in found if item.error] == ["urn:uuid:8"]
+
+
+@pytest.mark.parametrize(
+    ("body", "page"),
+    [
+        (b"4;name=value\r\nchun\r\n3  \r\nked\r\n0\r\n\r\n", b"chunked"),
+        (b"4\r\nchun\r\n3\r\nked", b"chunked"),
+        (b"0\r\n\r\n", b""),
+        (b"Dear reader,\r\nthe ferry left late.", b"Dear reader,\r\nthe ferry left late."),
+        (b"0 results\r\nfound", b"0 results\r\nfound"),
+        (b"0\r\nresults", b"0\r\nresults"),
+        (b"Add\r\nsalt and wait.", b"Add\r\nsalt and wait."),
+    ],
+)
+def test_chunks_are_undone_where_there_are_some(tmp_path: Path, body: bytes, page: bytes) -> None:
+    pytest.importorskip("fastwarc")
+    path = tmp_path / "a.warc"
+    path.write_bytes(record(1, body, head=b"Transfer-Encoding: chunked\r\n"))
+    assert [item.data for item in items(path)] == [page]
+
+
+def test_bodies_in_brotli_are_unpacked_up_to_the_limit(tmp_path: Path) -> None:
+    pytest.importorskip("fastwarc")
+    brotli = pytest.importorskip("brotli")
+    packer = brotli.Compressor(quality=1)
+    bomb = b"".join([packer.process(bytes(1 << 20)) for _ in range(300)]) + packer.finish()
+    whole = os.urandom(50_000).hex().encode()
+    bodies = [brotli.compress(whole), b"<p>undone already", bomb]
+    path = tmp_path / "a.warc"
+    path.write_bytes(b"".join(record(i, body, head=b"Content-Encoding: br\r\n") for i, body in enumerate(bodies)))
+    tracemalloc.start()
+    try:
+        found = items(path, max_bytes=1_000_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [item.data for item in found] == [whole, b"<p>undone already", None]
+    assert "larger than" in (found[2].error or "")
+    assert peak < 150_000_000
 
 
 def test_wet(tmp_path: Path) -> None:
@@ -488,6 +564,21 @@ def test_a_list_of_urls_does_not_reach_into_the_local_network(server: str, tmp_p
     (item,) = items(path, format="urls")
     assert "not on the public internet" in (item.error or "")
     assert _Handler.visits == []
+
+
+# Data that is packed
+
+
+def test_gzip_members_without_content_cost_no_more_than_their_bytes() -> None:
+    empty = gzip.compress(b"", mtime=0)
+    begun = time.process_time()
+    assert bounded_gunzip(empty * 300_000 + gzip.compress(b"end") + bytes(500), 1000) == b"end"
+    assert time.process_time() - begun < 5
+    assert bounded_gunzip(gzip.compress(b"a") + bytes(9) + gzip.compress(b"b"), 2) == b"ab"
+    with pytest.raises(BadInput, match="not valid gzip"):
+        bounded_gunzip(gzip.compress(b"a") + b"rest", 1000)
+    with pytest.raises(PageTooLarge):
+        bounded_gunzip(gzip.compress(b"aa") * 2, 3)
 
 
 # Names and dispatch

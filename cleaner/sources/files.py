@@ -95,11 +95,10 @@ def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
     import glob
 
     found = sorted(glob.glob(target, recursive=True), key=os.fsencode)  # noqa: PTH207 - Path.glob knows no absolute pattern
-    for name in found:
-        path = Path(name)
-        if path.is_file():
-            yield from _file(path, name, printable(name), options)
-    if not found:
+    files = [name for name in found if Path(name).is_file()]
+    for name in files:
+        yield from _file(Path(name), name, printable(name), options)
+    if not files:
         yield Item(printable(target), "pattern", printable(target), error="no file matches the pattern")
 
 
@@ -186,6 +185,8 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
     found = False
     while pending:
         path, relative, is_folder = pending.pop()
+        if _is_output(path, options):
+            continue
         if not is_folder:
             item = _folder_file(path, relative, inside, label)
             if item is None:
@@ -196,8 +197,6 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
                 yield from open_container(path, item.id, form, f"{prefix}{PurePosixPath(relative).parent}/", options)
             else:
                 yield item._replace(name=prefix + item.name)
-            continue
-        if options.exclude is not None and path.resolve() == options.exclude:
             continue
         try:
             entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(path)]
@@ -214,6 +213,23 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
     if not found:
         known = ", ".join((*PAGES, *CONTAINERS))
         yield Item(label, "folder", label, error=f"no pages in this folder (looked for {known})")
+
+
+def _is_output(path: Path, options: SourceOptions) -> bool:
+    """Whether a path is what is being written, or a hidden file beside it. A shard's name may be that of an input."""
+    out = options.exclude
+    if out is None:
+        return False
+    if path.name.startswith(f".{out.name}."):
+        return path.parent.resolve() == out.parent
+    return _resolved(path) == out
+
+
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links; said when it is read
+        return None
 
 
 def _is_input(name: str, options: SourceOptions) -> bool:

@@ -21,6 +21,7 @@ __all__ = [
 
 # The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
 MAX_BYTES: Final = 32_000_000
+_GZIP_STEP: Final = 1 << 12
 
 KindHint = Literal["auto", "html", "text"]
 SourceFormat = Literal["auto", "page", "jsonl", "parquet", "warc", "wet", "zip", "urls"]
@@ -195,18 +196,31 @@ def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
 def bounded_gunzip(data: bytes, max_bytes: int, *, wbits: int = 47) -> bytes:
     """Decompresses gzip or zlib data (all members). Raises ``BadInput`` if broken, ``PageTooLarge`` if a bomb."""
     out = bytearray()
-    while data:
+    view = memoryview(data)
+    at = 0
+    while at < len(data):
+        # A piece at a time: what follows a member is copied by zlib, and there may be a hundred thousand members.
         unzip = zlib.decompressobj(wbits)
-        try:
-            out += unzip.decompress(data, max_bytes + 1 - len(out))
-        except zlib.error as error:
-            raise BadInput(describe(error)) from error
-        if len(out) > max_bytes:
-            raise PageTooLarge(too_large(max_bytes))
+        while not unzip.eof and at < len(data):
+            piece = view[at : at + _GZIP_STEP]
+            try:
+                out += unzip.decompress(piece, max_bytes + 1 - len(out))
+            except zlib.error as error:
+                raise BadInput(describe(error)) from error
+            if len(out) > max_bytes:
+                raise PageTooLarge(too_large(max_bytes))
+            at += len(piece) - len(unzip.unused_data)
         if not unzip.eof:
             raise BadInput(describe(EOFError()))
-        data = unzip.unused_data.lstrip(b"\0")
+        at = _padding_end(data, at)
     return bytes(out)
+
+
+def _padding_end(data: bytes, at: int) -> int:
+    while at < len(data) and not data[at]:
+        zeros = data[at : at + _GZIP_STEP]
+        at += len(zeros) - len(zeros.lstrip(b"\0"))
+    return at
 
 
 def printable(name: str) -> str:

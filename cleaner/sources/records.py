@@ -81,7 +81,7 @@ def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Ite
                 raise BadInput(f"no column {options.url_field}; name the column with --url-field")
             columns = [name for name in dict.fromkeys((text, url, "id", "language", "host")) if name in names]
             for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
-                for row in batch.to_pylist():
+                for row in _rows(batch):
                     at = f"{label}:{number}"
                     yield _row_item(row, at, f"{stem}/{number:07d}", label, options)
                     number += 1
@@ -89,6 +89,29 @@ def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Ite
         own = isinstance(error, BadInput | OSError) and not isinstance(error, pa.ArrowException)
         message = describe(error) if own else f"not a readable Parquet file ({_first_line(error)})"
         yield Item(f"{label}:{number}" if number else label, label, label, error=message)
+
+
+def _rows(batch: Any) -> Iterator[dict[str, Any]]:
+    """The rows of an Arrow batch; a string that is not UTF-8 stays bytes, to be decoded as those of a file are."""
+    for values in zip(*(_values(column) for column in batch.columns), strict=True):
+        yield dict(zip(batch.schema.names, values, strict=True))
+
+
+def _values(column: Any) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:
+        # The strings of a dictionary have to be laid out before they can be taken as bytes.
+        plain = column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
+        values = [_text(value) for value in plain.cast("large_binary").to_pylist()]
+    return values
+
+
+def _text(value: bytes | None) -> str | bytes | None:
+    try:
+        return value.decode() if value is not None else None
+    except UnicodeDecodeError:
+        return value
 
 
 def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: SourceOptions) -> Item:
@@ -109,8 +132,17 @@ def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: S
     language, host = row.get("language"), row.get("host")
     return Item(
         item_id, name, label, url=url, data=value, language=language if isinstance(language, str) else None,
-        site=host if isinstance(host, str) and host else None,
+        site=_site(host),
     )  # fmt: skip
+
+
+def _site(host: Any) -> str | None:
+    """The site that a row's ``host`` names, written as that of an address is."""
+    if not isinstance(host, str) or not host:
+        return None
+    from cleaner.sites import site_of  # brings numpy along
+
+    return site_of(f"//{host}") or host
 
 
 def _pick(names: Iterable[str], asked: str | None, usual: tuple[str, ...]) -> str | None:

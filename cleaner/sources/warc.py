@@ -30,7 +30,9 @@ __all__ = ["read_warc"]
 PAGE_TYPES: Final = frozenset(("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml", ""))
 _GZIP_MEMBER: Final = re.compile(rb"\x1f\x8b\x08")
 _PLAIN_RECORD: Final = re.compile(rb"(?<=\n)WARC/\d\.\d\r\n|\AWARC/\d\.\d\r\n")
+_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
 _STEP: Final = 1 << 20
+_BROTLI_STEP: Final = 64  # bytes, because these can unfold to 40 MB in a bomb
 
 
 def read_warc(path: Path | IO[bytes], label: str, options: SourceOptions) -> Iterator[Item]:
@@ -187,28 +189,37 @@ def _unbrotli(body: bytes, max_bytes: int) -> bytes:
         import brotli  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError as error:
         raise BadInput("compressed with brotli; install it with: pip install brotli") from error
+    unzip = brotli.Decompressor()
+    out = bytearray()
     try:
-        out: bytes = brotli.decompress(body)
+        for at in range(0, len(body), _BROTLI_STEP):
+            out += unzip.process(body[at : at + _BROTLI_STEP])
+            if len(out) > max_bytes:
+                raise BadInput(too_large(max_bytes))
+        if not unzip.is_finished():
+            return body
     except brotli.error:
         return body  # already undone by the crawler
-    if len(out) > max_bytes:
-        raise BadInput(too_large(max_bytes))
-    return out
+    return bytes(out)
 
 
 def _dechunked(body: bytes) -> bytes:
+    """The chunks put together; the body as it is where the first one is none, as crawlers undo chunks as well."""
     out: list[bytes] = []
     at = 0
     while True:
         end = body.find(b"\r\n", at, at + 32)
-        size = re.match(rb"[0-9a-fA-F]{1,8}", body[at : max(end, at)])
+        size = _CHUNK_SIZE.fullmatch(body[at : max(end, at)])
         if end < 0 or not size:
             return body if not out else b"".join(out)
-        length = int(size[0], 16)
+        length = int(size[1], 16)
         if length == 0:
-            return b"".join(out)
-        out.append(body[end + 2 : end + 2 + length])
-        at = end + 2 + length + 2
+            return b"".join(out) if out or not body[end:].strip() else body
+        at = end + 2 + length
+        if not out and body[at : at + 2] != b"\r\n":
+            return body
+        out.append(body[end + 2 : at])
+        at += 2
 
 
 def _begins_like_warc(stream: IO[bytes], seekable: bool) -> bool:
