@@ -547,8 +547,9 @@ def test_downloads_from_one_host_wait_for_their_turn(monkeypatch: pytest.MonkeyP
 
     slept: list[float] = []
     now = 100.0
-    monkeypatch.setattr(web, "time", SimpleNamespace(monotonic=lambda: now, sleep=slept.append))
+    monkeypatch.setattr(web, "time", SimpleNamespace(monotonic=lambda: now))
     visits = web._Visits(5.0)
+    monkeypatch.setattr(visits._ended, "wait", slept.append)
     for url in ("http://a.example/1", "http://A.example/2", "http://b.example/1", "http://a.example/3"):
         visits.wait(url)
     now = 112.0
@@ -556,6 +557,15 @@ def test_downloads_from_one_host_wait_for_their_turn(monkeypatch: pytest.MonkeyP
     now = 200.0
     visits.wait("http://a.example/5")
     assert slept == [0, 5, 0, 10, 3, 0]
+
+
+def test_a_list_that_is_left_downloads_no_more(server: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("".join(f"{server}/{page}\n" for page in range(5)))
+    found = open_source(str(path), SourceOptions(format="urls", private_hosts=True, delay=60))
+    next(found)
+    found.close()
+    assert len(_Handler.visits) == 1
 
 
 def test_a_list_of_urls_does_not_reach_into_the_local_network(server: str, tmp_path: Path) -> None:

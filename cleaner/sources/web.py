@@ -93,7 +93,8 @@ def read_urls(path: Path | IO[bytes], label: str, options: SourceOptions) -> Ite
     visits = _Visits(options.delay)
 
     def get(url: str) -> Item:
-        visits.wait(url)
+        if not visits.wait(url):
+            return Item(url, name_from_url(url), label, url=url, error="not downloaded: the run was ended")
         try:
             return fetch(url, options, private_hosts=options.private_hosts)
         except FetchFailed as error:
@@ -114,6 +115,7 @@ def read_urls(path: Path | IO[bytes], label: str, options: SourceOptions) -> Ite
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            visits.end()
             for future in waiting:
                 future.cancel()
 
@@ -151,8 +153,14 @@ class _Visits:
         self._delay = delay
         self._next: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._ended = threading.Event()
 
-    def wait(self, url: str) -> None:
+    def end(self) -> None:
+        """No more visits: whoever waits need not."""
+        self._ended.set()
+
+    def wait(self, url: str) -> bool:
+        """Returns when it is the URL's turn: true, or at once when there are no more visits: false."""
         host = urlsplit(url).netloc.lower()
         with self._lock:
             now = time.monotonic()
@@ -160,7 +168,7 @@ class _Visits:
             self._next[host] = turn + self._delay
             if len(self._next) > 10_000:  # a long list: forget hosts whose turn is over
                 self._next = {name: at for name, at in self._next.items() if at > now}
-        time.sleep(max(0.0, turn - now))
+        return not self._ended.wait(max(0.0, turn - now))
 
 
 def _names_private_host(url: str) -> bool:
