@@ -332,6 +332,30 @@ def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path, model: str)
     assert process.wait(20) == 141
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_a_disk_does_not_take_is_said(tmp_path: Path, model: str, unbuffered: str) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(
+        "".join(f"Line {n} of a text that is longer than the file may be, {n * 7919}.\n" for n in range(2000))
+    )
+    command = f"ulimit -f 20; exec {sys.executable} -m cleaner clean {path} --model {model} > {tmp_path / 'out'}"
+    env = {**environment(), "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"cleaner: standard output: file too large\n")
+
+
+def test_closed_standard_output_is_said_and_not_needed_for_a_file(tmp_path: Path, model: str) -> None:
+    path, out = tmp_path / "a.html", tmp_path / "out.txt"
+    path.write_text(story())
+    command = f"exec {sys.executable} -m cleaner clean {path} --model {model}"
+    done = subprocess.run(["bash", "-c", f"{command} >&-"], env=environment(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"cleaner: standard output: bad file descriptor\n")
+    for closed in (">&-", ">&- <&-"):
+        out.unlink(missing_ok=True)
+        subprocess.run(["bash", "-c", f"{command} -o {out} {closed}"], env=environment(), check=True)
+        assert out.read_text()
+
+
 # The command with a progress line whose clock is a second later each time it looks, so that every line is drawn.
 ALL_DRAWN = """
 import itertools, types

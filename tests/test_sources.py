@@ -559,6 +559,15 @@ def test_downloads_from_one_host_wait_for_their_turn(monkeypatch: pytest.MonkeyP
     assert slept == [0, 5, 0, 10, 3, 0]
 
 
+def test_an_address_that_is_none_costs_its_own_line_only(server: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(f"http://[2001:db8::1/x\n{server}/story\n")
+    bad, good = items(path, format="urls", delay=0, private_hosts=True)
+    assert bad.error
+    assert good.error is None
+    assert (bad.source, good.source) == (str(path), str(path))
+
+
 def test_a_list_that_is_left_downloads_no_more(server: str, tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("".join(f"{server}/{page}\n" for page in range(5)))
@@ -626,3 +635,14 @@ def test_counting_pages_for_progress(tmp_path: Path) -> None:
     assert count_pages([str(tmp_path), "other.html"], OPTIONS) == 3
     (tmp_path / "rows.jsonl").write_text("{}")
     assert count_pages([str(tmp_path)], OPTIONS) is None
+
+
+def test_a_row_that_is_not_utf8_keeps_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    text = "Der Bürgermeister eröffnete gestern die Brücke über den Fluß."
+    rows = (json.dumps({"text": text, "id": name}, ensure_ascii=False) for name in ("one", "two"))
+    path.write_bytes("\n".join(rows).encode("latin-1") + b'\n{"text": "Fine.", "url": "https://x.example/\xff"}\n')
+    one, two, fine = items(path)
+    assert (one.data, two.data) == (text.encode("latin-1"),) * 2
+    assert (one.id, two.id) == ("one", "two")
+    assert (fine.data, fine.url) == ("Fine.", None)

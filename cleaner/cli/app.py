@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -75,6 +76,7 @@ def _run(args: Sequence[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # SIGTERM ends like Ctrl-C: workers are stopped, files closed, the journal kept.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    _mend_output()
     try:
         # Not app.main(): that prints an empty line of its own on Ctrl-C.
         with app.make_context("cleaner", list(args)) as ctx:
@@ -104,6 +106,22 @@ def _run(args: Sequence[str]) -> int:
         _drop_output()
         say(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
         return FAILED
+
+
+def _mend_output() -> None:
+    """Standard output that takes all it is given, or says why it does not.
+
+    Unbuffered (PYTHONUNBUFFERED), Python's is the bare file: what a full disk or a closed pipe does not take is lost
+    without a word. Where it is closed, the next file that is opened would take its place.
+    """
+    if sys.stdout is None:
+        while (handle := os.open(os.devnull, os.O_RDONLY)) < 1:
+            pass  # standard input was closed as well
+        sys.stdout = os.fdopen(handle, "w", encoding="utf-8")
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
+        encoding, errors = out.encoding, out.errors
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(out.detach()), encoding=encoding, errors=errors)
 
 
 def _resumes(args: Sequence[str]) -> bool:

@@ -47,7 +47,7 @@ def _jsonl_items(stream: IO[bytes], label: str, stem: str, options: SourceOption
         if not line.strip():
             continue
         try:
-            row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8", "replace"))
+            row = _read_row(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
         except (ValueError, RecursionError) as error:
             yield Item(at, at, label, error=f"line {number} is not JSON ({_first_line(error)})")
             continue
@@ -55,6 +55,28 @@ def _jsonl_items(stream: IO[bytes], label: str, stem: str, options: SourceOption
             yield Item(at, at, label, error=f"line {number} is not a JSON object")
             continue
         yield _row_item(row, at, f"{stem}/{number:07d}", label, options)
+
+
+def _read_row(line: bytes) -> Any:
+    """A line of JSON. Where it is not UTF-8, its texts that are not stay bytes, for their encoding to be found."""
+    try:
+        return json.loads(line.decode())
+    except UnicodeDecodeError:
+        row = json.loads(line.decode(errors="surrogateescape"))
+        return {key: _as_it_was(value) for key, value in row.items()} if isinstance(row, dict) else row
+
+
+def _as_it_was(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        try:
+            return value.encode(errors="surrogateescape")
+        except UnicodeEncodeError:  # half a character, written as an escape
+            return value.encode(errors="replace")
+    return value
 
 
 def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Item]:

@@ -96,7 +96,7 @@ def read_urls(path: Path | IO[bytes], label: str, options: SourceOptions) -> Ite
         if not visits.wait(url):
             return Item(url, name_from_url(url), label, url=url, error="not downloaded: the run was ended")
         try:
-            return fetch(url, options, private_hosts=options.private_hosts)
+            return fetch(url, options, private_hosts=options.private_hosts)._replace(source=label)
         except FetchFailed as error:
             return Item(url, name_from_url(url), label, url=url, error=str(error))
 
@@ -161,7 +161,10 @@ class _Visits:
 
     def wait(self, url: str) -> bool:
         """Returns when it is the URL's turn: true, or at once when there are no more visits: false."""
-        host = urlsplit(url).netloc.lower()
+        try:
+            host = urlsplit(url).netloc.lower()
+        except ValueError:
+            host = ""  # no address: the download says so
         with self._lock:
             now = time.monotonic()
             turn = max(now, self._next.get(host, 0.0))
