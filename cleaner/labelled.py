@@ -17,7 +17,7 @@ import gzip
 import json
 import tomllib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -223,24 +223,29 @@ def read_labelled(paths: Iterable[Path | str] | Path | str, *, kind: Kind | None
         paths = [paths]
     found: list[LabelledPage] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            files = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
-            before = len(found)
-            for file in files:
-                found.extend(_read_rows(file))
-            found.extend(_read_folder(path))
-            found.extend(_read_marked(file, path.name) for file in _marked_files(path))
-            if len(found) == before:
-                raise BadLabels(
-                    f"{path}: no labelled pages; expected story.html or story.txt with story{GOLD}, or story{MARKED}"
-                )
-        elif path.name.endswith(MARKED) and path.is_file():
-            found.append(_read_marked(path, path.parent.name))
-        elif path.is_file():
-            found.extend(_read_rows(path))
-        else:
-            raise BadInput(f"{path}: no such file or folder")
+        before = len(found)
+        found.extend(_read(path))
+        if len(found) == before and path.is_dir():
+            raise BadLabels(
+                f"{path}: no labelled pages; expected story.html or story.txt with story{GOLD}, or story{MARKED}"
+            )
     return [item for item in found if kind is None or item.page.kind is kind]
+
+
+def _read(path: Path, without: Container[Path] = ()) -> Iterator[LabelledPage]:
+    """The labelled pages of a folder or file, ``without`` some of the marked pages in it."""
+    if path.is_dir():
+        for file in sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]):
+            yield from _read_rows(file)
+        yield from _read_folder(path)
+        yield from (_read_marked(file, path.name) for file in _marked_files(path) if file not in without)
+    elif path.name.endswith(MARKED) and path.is_file():
+        if path not in without:
+            yield _read_marked(path, path.parent.name)
+    elif path.is_file():
+        yield from _read_rows(path)
+    else:
+        raise BadInput(f"{path}: no such file or folder")
 
 
 def as_text(item: LabelledPage, lines: Lines | None = None) -> LabelledPage:
@@ -299,13 +304,12 @@ def check_labelled(path: Path | str) -> list[Finding]:
     findings: list[Finding] = []
     if root.is_dir():
         findings += _partners(root)
-    unmarked = [finding for file in _marked_files(root) for finding in _without_mark(file)]
-    findings += unmarked
+    unmarked = {file: faults for file in _marked_files(root) if (faults := list(_without_mark(file)))}
+    findings += [finding for faults in unmarked.values() for finding in faults]
     try:
-        items = read_labelled(root)
+        items = list(_read(root, unmarked)) if unmarked else read_labelled(root)
     except BadLabels as error:
-        # A line without its mark ends the reading, and is among the findings already.
-        return findings if unmarked else [*findings, Finding(str(root), None, str(error))]
+        return [*findings, Finding(str(root), None, str(error))]
     seen: dict[tuple[Kind, str], str] = {}
     for item in items:
         where = item.page.id or str(root)

@@ -406,3 +406,8 @@ def test_a_weight_that_is_none_is_named(tmp_path: Path, weight: str) -> None:
     put(tmp_path, {"s/site.toml": f"weight = {weight}\n", "s/a.txt": FIRST, "s/a.gold.txt": FIRST})
     with pytest.raises(BadLabels, match=r"site\.toml: 'weight' must be a number above 0"):
         read_labelled(tmp_path)
+
+
+def test_a_line_without_a_mark_hides_nothing_else(tmp_path: Path) -> None:
+    put(tmp_path, {"a.marked.txt": "bad\n", "b.txt": "", "b.gold.txt": FIRST})
+    assert [Path(finding.path).name for finding in check_labelled(tmp_path)] == ["a.marked.txt", "b.txt"]
