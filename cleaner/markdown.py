@@ -102,28 +102,37 @@ class _Places:
 
         Segmentation makes one line of a row of short cells without blocks in them; cells of other rows are lines of
         their own. A table in which such rows prevail is one of data, otherwise it is there for the layout. A row with
-        several lines in a cell is never written as one.
+        several lines in a cell is written as one only where nothing but line breaks parts them, in short cells.
         """
         rows: dict[tuple[int, int], list[int]] = defaultdict(list)
         for i, tag in enumerate(self.names):
             if (tag == "tr" or tag in _CELLS) and (table := self.around(i, _TABLE)):
                 rows[table, self.around(i, _ROW)].append(i)
         data: Counter[int] = Counter()
-        one_each = {}
+        whole = {}
         for (table, row), lines in rows.items():
-            cells = {self.around(i, _CELLS) for i in lines}
-            short = all(len(self.texts[i]) <= _LONG_CELL for i in lines)
-            one_each[row] = len(cells) == len(lines)
-            if self.names[lines[0]] == "tr" or (one_each[row] and short and len(lines) > 1):
+            cells: dict[int, list[int]] = defaultdict(list)
+            for i in lines:
+                cells[self.around(i, _CELLS)].append(i)
+            one_each = len(cells) == len(lines)
+            short = all(sum(len(self.texts[i]) + 1 for i in cell) <= _LONG_CELL + 1 for cell in cells.values())
+            # One cell of several lines is no row of data: forums have such cells beside each post.
+            whole[row] = one_each or (short and len(cells) > 1 and all(map(self._only_broken, cells.values())))
+            if self.names[lines[0]] == "tr" or (one_each and short and len(lines) > 1):
                 data[table] += 1
-            elif not (one_each[row] and short):  # a row of one short cell speaks neither way
+            elif not (whole[row] and short):  # a row of one short cell, or with line breaks, speaks neither way
                 data[table] -= 1
         return {
             i: table
             for (table, row), lines in rows.items()
             for i in lines
-            if self.names[i] == "tr" or (data[table] > 0 and one_each[row])
+            if self.names[i] == "tr" or (data[table] > 0 and whole[row])
         }
+
+    def _only_broken(self, cell: list[int]) -> bool:
+        """Whether only line breaks part the lines of a cell: they are of one element, with no others among them."""
+        first, last = cell[0], cell[-1]
+        return last - first < len(cell) and all(self.element[i] == self.element[first] for i in cell)
 
 
 def _blocks(lines: tuple[Line, ...], places: _Places) -> Iterator[tuple[str, list[_Numbered]]]:
@@ -198,7 +207,8 @@ class _Markdown:
             else:
                 cells = rows.setdefault(row, [])
                 column = self.places.rank(self.places.around(i, _CELLS), _CELLS)
-                cells += [""] * (column - len(cells)) + [text]
+                cells += [""] * (column + 1 - len(cells))
+                cells[column] += f" {text}" if cells[column] else text  # a table knows no line breaks in a cell
         width = max(len(row) for row in rows.values())
         header, *body = (
             [cell.strip().replace("|", "\\|") for cell in row] + [""] * (width - len(row)) for row in rows.values()

@@ -58,6 +58,49 @@ def test_a_dropped_line_between_rows_ends_the_table() -> None:
     assert as_markdown(cleaned(html, drop="ad")).count("| --- |") == 2
 
 
+BROKEN_CELLS = [
+    (
+        "<table><tr><th>Who<th>Where<tr><td>Ann<td>Main Street 1<br>12345 <b>Town</b><tr><td>Bo<td>here</table>",
+        "| Who | Where |\n| --- | --- |\n| Ann | Main Street 1 12345 Town |\n| Bo | here |",
+    ),
+    (
+        "<table><tr><th>Who<th>Where<tr><td>Ann<br>Lee<td><p>a<br>b<br>c</p><tr><td>-<td>d<br>e|f</table>",
+        "| Who | Where |\n| --- | --- |\n| Ann Lee | a b c |\n| - | d e\\|f |",
+    ),
+    # A table of such rows alone is there for the layout, as are cells of several blocks,
+    # of other lines or alone.
+    ("<table><tr><td>Home<br>News<td>One.<br>Two.</table>", "Home\n\nNews\n\nOne.\n\nTwo."),
+    (
+        "<table><tr><th>A<th>B<tr><td>c<td>d<tr><td><p>e</p><p>f</p><td>g</table>",
+        "| A | B |\n| --- | --- |\n| c | d |\n\ne\n\nf\n\ng",
+    ),
+    (
+        "<table><tr><th>A<th>B<tr><td>c<td>d<tr><td>e<ul><li>f</ul>g<td>h</table>",
+        "| A | B |\n| --- | --- |\n| c | d |\n\ne\n\n- f\n\ng\n\nh",
+    ),
+    (
+        "<table><tr><th>A<th>B<tr><td>c<td>d<tr><td>e<br>f<td><ul><li>g</ul></table>",
+        "| A | B |\n| --- | --- |\n| c | d |\n\ne\n\nf\n\n- g",
+    ),
+]
+
+
+@pytest.mark.parametrize(("html", "markdown"), BROKEN_CELLS)
+def test_a_line_break_in_a_cell_leaves_its_row_in_the_table(html: str, markdown: str) -> None:
+    assert as_markdown(cleaned(html)) == markdown
+
+
+def test_of_a_cell_with_line_breaks_only_what_was_kept_is_written() -> None:
+    html = "<table><tr><th>A<th>B<tr><td>c<td>d<br>ad<br>e<tr><td>ad<td>f<br>g</table>"
+    assert as_markdown(cleaned(html, drop="ad")) == "| A | B |\n| --- | --- |\n| c | d e |\n|  | f g |"
+
+
+def test_a_cell_that_is_long_with_its_line_breaks_is_layout() -> None:
+    html = f"<table><tr><td>a<td>b<tr><td>c<td>{'word ' * 30}<br>{'word ' * 30}</table>"
+    assert as_markdown(cleaned(html)).count("|\n") == 2
+    assert as_markdown(cleaned(html)).endswith("word")
+
+
 def test_a_list_whose_parent_item_was_dropped_is_not_indented_into_code() -> None:
     assert as_markdown(cleaned("<ul><li>menu<ul><li>c<li>d</ul></ul>", drop="menu")) == "- c\n- d"
 
