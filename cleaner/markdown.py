@@ -57,6 +57,9 @@ _CELLS: Final = frozenset(("td", "th"))
 _PRE: Final = frozenset(("pre",))
 _QUOTE: Final = frozenset(("blockquote",))
 _LONG_CELL: Final = 200  # as in segmentation
+# Cells that span columns or rows move others no further than here: a hostile span must not make a table of blanks.
+_SPANNED: Final = 64
+_MAX_NUMBER: Final = 999_999_999  # of an item, CommonMark 0.31, section 5.2
 
 
 class _Places:
@@ -69,10 +72,11 @@ class _Places:
         self.element: list[int] = [0] * len(lines)
         self.names, self.texts = lines.tags, lines.texts
         self._around: dict[tuple[frozenset[str], bool], list[int]] = {}
-        self._rank: dict[frozenset[str], list[int]] = {}
+        self.numbers: dict[int, dict[str, int]] = {}
         if elements is not None and lines.element is not None:
             self.tags = [elements.signatures[i][0] for i in elements.signature.tolist()]
             self.parent = elements.parent.tolist()
+            self.numbers = elements.numbers
             self.element = lines.element.tolist()
 
     def around(self, line: int, tags: frozenset[str], *, outermost: bool = False) -> int:
@@ -85,16 +89,50 @@ class _Places:
                 known[e] = e if self.tags[e] in tags and not (outermost and above) else above
         return known[self.element[line]] if known else 0
 
-    def rank(self, element: int, tags: frozenset[str]) -> int:
-        """The place of an element among its siblings with these tags, from 0."""
-        known = self._rank.get(tags)
-        if known is None:
-            known = self._rank[tags] = [0] * len(self.parent)
-            count: Counter[int] = Counter()
-            for e in range(1, len(known)):
-                known[e] = count[self.parent[e]]
-                count[self.parent[e]] += self.tags[e] in tags
-        return known[element] if known else 0
+    @cached_property
+    def number_of(self) -> dict[int, int]:
+        """The number of each item of a list, as a browser counts; those that Markdown cannot write are its nearest."""
+        items = [e for e, tag in enumerate(self.tags) if tag in _ITEM]
+        sizes = Counter(self.parent[e] for e in items)
+        following: dict[int, int] = {}
+        out = {}
+        for e in items:
+            around = self.parent[e]
+            said = self.numbers.get(around, {})
+            backward = "reversed" in said
+            number = following.get(around, said.get("start", sizes[around] if backward else 1))
+            number = self.numbers.get(e, {}).get("value", number)
+            following[around] = number - 1 if backward else number + 1
+            out[e] = min(max(number, 0), _MAX_NUMBER)
+        return out
+
+    @cached_property
+    def columns_of(self) -> dict[int, dict[int, int]]:
+        """For each row its cells in order, each with its column, from 0; what spans cover is left free."""
+        out: dict[int, dict[int, int]] = {}
+        covered: dict[int, dict[int, int]] = {}  # for each group of rows: column to the last row that a cell covers
+        row_number: Counter[int] = Counter()
+        free: dict[int, int] = {}
+        for e, tag in enumerate(self.tags):
+            around = self.parent[e]
+            if tag in _ROW:
+                row_number[around] += 1
+                out[e], free[e] = {}, 0
+            elif around in out and tag not in _CELLS:  # an empty <form> between cells takes no column
+                out[around][e] = free[around]
+            elif around in out:
+                group = self.parent[around]
+                above, row, column = covered.setdefault(group, {}), row_number[group], free[around]
+                while above.get(column, 0) >= row:
+                    column += 1
+                out[around][e] = column
+                said = self.numbers.get(e, {})
+                wide = max(1, min(said.get("colspan", 1), _SPANNED - column))
+                high = said.get("rowspan", 1) or _MAX_NUMBER  # 0: down to the end of the group
+                free[around] = column + wide
+                if high > 1 and column < _SPANNED:
+                    above.update(dict.fromkeys(range(column, column + wide), row + high - 1))
+        return out
 
     @cached_property
     def table_of(self) -> dict[int, int]:
@@ -202,13 +240,18 @@ class _Markdown:
         for i, line in block:
             text = self._inline(line)
             row = self.places.around(i, _ROW)
+            columns = self.places.columns_of.get(row, {})
+            cells = rows.setdefault(row, [])
             if line.tag == "tr":
-                rows[row] = text.split("\t")
+                pieces = text.split("\t")
+                # A row in a formula has text of its own, and no cells.
+                known = len(pieces) == len(columns)
+                parts = list(zip(columns.values() if known else range(len(pieces)), pieces, strict=True))
             else:
-                cells = rows.setdefault(row, [])
-                column = self.places.rank(self.places.around(i, _CELLS), _CELLS)
+                parts = [(columns.get(self.places.around(i, _CELLS), 0), text)]
+            for column, part in parts:
                 cells += [""] * (column + 1 - len(cells))
-                cells[column] += f" {text}" if cells[column] else text  # a table knows no line breaks in a cell
+                cells[column] += f" {part}" if cells[column] else part  # a table knows no line breaks in a cell
         width = max(len(row) for row in rows.values())
         header, *body = (
             [cell.strip().replace("|", "\\|") for cell in row] + [""] * (width - len(row)) for row in rows.values()
@@ -236,7 +279,7 @@ class _Markdown:
                 levels.pop()
                 if not levels and line.tag != last_tag:
                     self.out.append("")
-            mark = f"{self.places.rank(item, _ITEM) + 1}. " if line.tag == "oli" else "- "
+            mark = f"{self.places.number_of.get(item, 1)}. " if line.tag == "oli" else "- "
             indent = levels[-1][1] + len(levels[-1][3]) if levels else 0
             levels.append((depth, indent, item, mark))
             if len(levels) == 1:

@@ -57,7 +57,8 @@ class Elements(NamedTuple):
     two prefix sums. ``parent[0]`` is 0 (the root is its own parent). ``signature`` indexes ``signatures``, the
     distinct ``(tag, class/id/role words)`` strings of the page; elements whose tags and classes are the same from the
     root down share a ``path``. ``images`` and ``controls`` count what is inside, ``children`` the block elements
-    right below; ``hidden`` is 1 where the mark-up hides the element or one around it.
+    right below; ``hidden`` is 1 where the mark-up hides the element or one around it. ``numbers`` has the numbers that
+    few elements give, by the attribute's name: where a list starts, an item's value, the spans of a cell.
     """
 
     parent: Ints
@@ -71,6 +72,7 @@ class Elements(NamedTuple):
     children: Ints
     path: Ints
     signatures: list[tuple[str, str]]
+    numbers: dict[int, dict[str, int]]
 
 
 class Lines:

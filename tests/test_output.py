@@ -90,6 +90,49 @@ def test_a_line_break_in_a_cell_leaves_its_row_in_the_table(html: str, markdown:
     assert as_markdown(cleaned(html)) == markdown
 
 
+NUMBERED = [
+    ("<ol start=3><li>a<li>b</ol>", "3. a\n4. b"),
+    ("<ol><li>a<li value=9>b<li>c<ol start=0><li>d</ol><li>e</ol>", "1. a\n9. b\n10. c\n    0. d\n11. e"),
+    ("<ol reversed><li>a<li>b<li>c</ol>", "3. a\n2. b\n1. c"),
+    ("<ol reversed start=1><li>a<li>b<li>c</ol>", "1. a\n0. b\n0. c"),
+    ("<ol start=x><li>a<li value=9999999999>b</ol>", "1. a\n2. b"),
+    ("<ol start=999999999><li>a<li>b</ol>", "999999999. a\n999999999. b"),
+]
+
+
+@pytest.mark.parametrize(("html", "markdown"), NUMBERED)
+def test_items_have_the_numbers_of_the_page(html: str, markdown: str) -> None:
+    assert as_markdown(cleaned(html)) == markdown
+
+
+SPANS = [
+    (
+        "<table><tr><th>Country<th>Year<th>Won<tr><td rowspan=2>Norway<td>1994<td>x<tr><td>1998<td>y"
+        "<tr><td>a<td>b<td>c</table>",
+        ["Norway | 1994 | x", " | 1998 | y", "a | b | c"],
+    ),
+    ("<table><tr><th>A<th>B<th>C<tr><td colspan=2>d<td>e<tr><td>f<td>g<td>h</table>", ["d |  | e", "f | g | h"]),
+    ("<table><tr><th>A<th>B<tr><td rowspan=0>d<td>e<tr><td>f<tr><td>g</table>", ["d | e", " | f", " | g"]),
+    (
+        "<table><tr><th>A<th>B<tbody><tr><td rowspan=9>d<td>e<tr><td>f<tbody><tr><td>g<td>h</table>",
+        ["d | e", " | f", "g | h"],
+    ),
+    ("<table><tr><th>A<th>B<tr><form><td>c<td>d</table>", ["c | d"]),
+    ("<table><tr><th>A<th>B<tr><td><math><tr>c</tr></math><td>d</table>", ["c | ", " | d"]),
+    ("<table><tr><th>A<th>B<tr><td rowspan=-1 colspan=0>d<td>e</table>", ["d | e"]),
+]
+
+
+@pytest.mark.parametrize(("html", "rows"), SPANS)
+def test_cells_stand_under_their_header_beside_those_that_span(html: str, rows: list[str]) -> None:
+    assert as_markdown(cleaned(html)).splitlines()[2:] == [f"| {row} |" for row in rows]
+
+
+def test_a_hostile_span_makes_no_table_of_blanks() -> None:
+    html = "<table><tr><th>A<th>B" + "<tr><td colspan=100000 rowspan=100000>c<td>d" * 200 + "</table>"
+    assert len(as_markdown(cleaned(html))) < 200_000
+
+
 def test_of_a_cell_with_line_breaks_only_what_was_kept_is_written() -> None:
     html = "<table><tr><th>A<th>B<tr><td>c<td>d<br>ad<br>e<tr><td>ad<td>f<br>g</table>"
     assert as_markdown(cleaned(html, drop="ad")) == "| A | B |\n| --- | --- |\n| c | d e |\n|  | f g |"

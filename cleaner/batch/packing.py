@@ -39,6 +39,7 @@ def pack(judged: Judged, *, places: bool, with_metadata: bool) -> bytes:
         "language": language(page), "meta": metadata(page) if with_metadata else None,
         "tags": lines.tags, "markup": lines.markup,
         "elements": [tag for tag, _ in elements.signatures] if elements is not None else None,
+        "numbers": list(elements.numbers.items()) if elements is not None else [],
     }  # fmt: skip
     columns: list[Any] = [
         judged.probabilities, judged.words, judged.hashes,
@@ -81,7 +82,7 @@ def unpack(data: bytes, item: Item) -> Unpacked:
         [text[start:end] for start, end in zip([0, *ends], ends, strict=False)],
         head["tags"],
         link_chars=_NONE, link_count=_NONE, bold_chars=_NONE, level=level, blank_before=blank_before,
-        elements=_elements(parent, signature, head["elements"]) if head["elements"] is not None else None,
+        elements=_elements(parent, signature, head) if head["elements"] is not None else None,
         element=element, markup=head["markup"],
     )  # fmt: skip
     return Unpacked(
@@ -91,8 +92,8 @@ def unpack(data: bytes, item: Item) -> Unpacked:
     )
 
 
-def _elements(parent: Any, signature: Any, tags: list[str]) -> Elements:
+def _elements(parent: Any, signature: Any, head: dict[str, Any]) -> Elements:
     return Elements(
         parent, signature, first=_NONE, last=_NONE, images=_NONE, controls=_NONE, hidden=_NONE, depth=_NONE,
-        children=_NONE, path=_NONE, signatures=[(tag, "") for tag in tags],
+        children=_NONE, path=_NONE, signatures=[(tag, "") for tag in head["elements"]], numbers=dict(head["numbers"]),
     )  # fmt: skip

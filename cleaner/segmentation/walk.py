@@ -6,6 +6,7 @@ own steps, half of them for block elements.
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -55,6 +56,10 @@ MAX_CELL = 200
 _DIGITS = b"0123456789"
 # Attributes other than classes that say what an element is for, or hide it.
 _TELLING = frozenset(("id", "role", "itemprop", "hidden", "aria-hidden", "style"))
+# Attributes that give the numbers of lists and the spans of cells; ``reversed`` alone has no value, and stands for 1.
+_NUMBERS = frozenset(("start", "value", "reversed", "rowspan", "colspan"))
+_NUMBERED = frozenset(("ol", "li", "td", "th"))
+_NUMBER = r"[ \t\n\f\r]*+([+-]?[0-9]{1,9})(?![0-9])"
 # Where a link begins in the pieces of a line's markup.
 _OPEN = "\x02"
 
@@ -117,6 +122,7 @@ class _Walk:
         self.images: dict[int, int] = {}
         self.controls: dict[int, int] = {}
         self.hidden: list[tuple[int, int]] = []
+        self.numbers: dict[int, dict[str, int]] = {}
         self.signatures = {("html", ""): 0}
         self.kinds = {("html", b""): 0}
         self.depths = [1]  # of the elements of each path
@@ -234,6 +240,8 @@ class _Walk:
                     if (len(attributes) > 1 or not classes) and not _TELLING.isdisjoint(attributes):
                         extra = _extra(attributes)
                         hides = not hidden and _hides(attributes)
+                    if tag in _NUMBERED and not _NUMBERS.isdisjoint(attributes):
+                        self.numbers[len(e_parent)] = _numbers(attributes)
                 key = (tag, classes, extra) if extra else (tag, classes)
                 if key in known:
                     signature, kind = known[key]
@@ -406,6 +414,7 @@ class _Walk:
                 children=np.bincount(parents[1:], minlength=len(parents)).astype(np.int32),
                 path=path,
                 signatures=list(self.signatures),
+                numbers=self.numbers,
             ),
             element=_ints(self.element),
             inline=_ints(self.inline),
@@ -459,6 +468,13 @@ def _extra(attributes: dict[str, Any]) -> str:
     if role:
         return f" {name} {role}" if name else f" {role}"
     return f" {name}" if name else ""
+
+
+def _numbers(attributes: dict[str, Any]) -> dict[str, int]:
+    """The numbers among an element's attributes, as HTML reads them; at most nine digits."""
+    found = {name: re.match(_NUMBER, attributes.get(name) or "") for name in _NUMBERS}
+    numbers = {name: int(match[1]) for name, match in found.items() if match}
+    return numbers | {"reversed": 1} if "reversed" in attributes else numbers
 
 
 def _hides(attributes: dict[str, Any]) -> bool:
