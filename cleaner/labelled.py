@@ -5,10 +5,10 @@ alignment of words, so labels survive any change of segmentation.
 
 Three layouts are read. A folder of pages with their golds: ``site/story.html`` or ``site/story.txt`` with
 ``site/story.gold.txt``; beside them, where wanted, ``site/story.either.txt`` with lines that may stay or go (headline,
-byline), and a ``site.toml`` with ``host``, ``language``, ``page_type`` and ``[pages.story]`` overrides. A folder of
-marked pages of text: ``story.marked.txt``, each line of which begins with ``+`` (main content), ``-`` (junk) or ``?``
-(either) and a blank. And JSON lines, plain or gzipped, with the fields ``html`` or ``text``, ``gold``, and where known
-``id``, ``url``, ``host``, ``lang``, ``page_type``, ``dataset``, ``gold_by``.
+byline), and a ``site.toml`` with ``host``, ``language``, ``page_type``, ``weight`` and ``[pages.story]`` overrides. A
+folder of marked pages of text: ``story.marked.txt``, each line of which begins with ``+`` (main content), ``-`` (junk)
+or ``?`` (either) and a blank. And JSON lines, plain or gzipped, with the fields ``html`` or ``text``, ``gold``, and
+where known ``id``, ``url``, ``host``, ``lang``, ``page_type``, ``dataset``, ``gold_by``, ``weight``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ GOLD = ".gold.txt"
 EITHER = ".either.txt"
 MARKED = ".marked.txt"
 _SUFFIXES = {".html": Kind.HTML, ".htm": Kind.HTML, ".xhtml": Kind.HTML, ".txt": Kind.TEXT, ".md": Kind.TEXT}
-SILVER_WEIGHT, MOST_WEIGHT = 0.5, 100.0  # what a gold counts that another tool drafted; the most that one may
+SILVER_WEIGHT = 0.5  # golds that another tool drafted
+MOST_WEIGHT = 100.0
 _NO_MARK = "a line begins with '+ ', '- ' or '? '"
 # A gold line counts as being on its page when this share of its words aligns; less is reported by `check_labelled`.
 _FOUND = 0.8
@@ -239,9 +240,10 @@ def _read(path: Path, without: Container[Path] = ()) -> Iterator[LabelledPage]:
             yield from _read_rows(file)
         yield from _read_folder(path)
         yield from (_read_marked(file, path.name) for file in _marked_files(path) if file not in without)
+    elif path in without:
+        return
     elif path.name.endswith(MARKED) and path.is_file():
-        if path not in without:
-            yield _read_marked(path, path.parent.name)
+        yield _read_marked(path, path.parent.name)
     elif path.is_file():
         yield from _read_rows(path)
     else:
@@ -322,7 +324,9 @@ def check_labelled(path: Path | str) -> list[Finding]:
 
 
 def _marked_files(root: Path) -> list[Path]:
-    return sorted(root.rglob(f"*{MARKED}")) if root.is_dir() else [root] if root.name.endswith(MARKED) else []
+    if root.is_dir():
+        return sorted(root.rglob(f"*{MARKED}"))
+    return [root] if root.name.endswith(MARKED) else []
 
 
 def _without_mark(file: Path) -> Iterator[Finding]:

@@ -195,7 +195,7 @@ class RowsSink:
             self._lock.take()
             journal = Journal({**run, "shard_size": self.shard_size})
             existing = self._existing()
-            found = self._found() if not overwrite else None
+            found = Journal.load(self._journal_path) if self._journal_path.exists() and not overwrite else None
             if found is not None and found.finished and not (existing and resume):
                 found = None  # its output was moved away, or is one that exists like any other
             if found is not None:
@@ -222,9 +222,6 @@ class RowsSink:
                 journal.save(self._journal_path)  # or rows that come now would be taken for that shard's
             self._stream = _cut_back(self._spool, journal.bytes)
         return journal
-
-    def _found(self) -> Journal | None:
-        return Journal.load(self._journal_path) if self._journal_path.exists() else None
 
     def _existing(self) -> list[Path]:
         if not self.shard_size:
