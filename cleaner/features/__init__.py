@@ -290,77 +290,78 @@ def _group_features() -> Iterable[Feature]:
 
 
 def _shape_features() -> Iterable[Feature]:
-    """Without HTML the lines around a line are all there is: runs, turns, copies, and where the body is."""
+    """Runs, turns, copies, and where the body is: all there is without HTML; with it, what tells an article from its tail."""
     for name in ("words", "capitals", "head_repeats", "wording", "numbers"):
         label = name.replace("_", " ")
-        yield Feature(f"run {label}", TEXT, partial(lambda n, c: shapes.run_mean(c, n), name), "own")
+        yield Feature(f"run {label}", BOTH, partial(lambda n, c: shapes.run_mean(c, n), name), "own")
     for step in (2, 3, 4):
-        yield Feature(f"period {step}", TEXT, partial(lambda s, c: shapes.period(c, s), step), "own")
+        yield Feature(f"period {step}", BOTH, partial(lambda s, c: shapes.period(c, s), step), "own")
     for i, name in enumerate(("since copy", "until copy")):
-        yield Feature(name, TEXT, partial(lambda i, c: _log(c.kept("copies", shapes.copy_distance)[i]), i), "own")
+        yield Feature(name, BOTH, partial(lambda i, c: _log(c.kept("copies", shapes.copy_distance)[i]), i), "own")
     for i, name in enumerate(("overlap above", "overlap below")):
-        yield Feature(name, TEXT, partial(lambda i, c: c.kept("overlap", shapes.overlap)[i], i), "own")
+        yield Feature(name, BOTH, partial(lambda i, c: c.kept("overlap", shapes.overlap)[i], i), "own")
     for i, name in enumerate(("first word repeats", "last word repeats")):
-        yield Feature(name, TEXT, partial(lambda i, c: _log(c.kept("ends", shapes.end_repeats)[i]), i), "own")
+        yield Feature(name, BOTH, partial(lambda i, c: _log(c.kept("ends", shapes.end_repeats)[i]), i), "own")
     for i, name in enumerate(("in body", "around body")):
-        yield Feature(name, TEXT, partial(lambda i, c: c.kept("body", shapes.body)[i], i), "own")
+        yield Feature(name, BOTH, partial(lambda i, c: c.kept("body", shapes.body)[i], i), "own")
     yield Feature(
-        "lowest wording since prose", TEXT, lambda c: shapes.lowest_since_prose(c, c.column("wording")), "own"
+        "lowest wording since prose", BOTH, lambda c: shapes.lowest_since_prose(c, c.column("wording")), "own"
     )
-    yield Feature("highest cue since prose", TEXT, lambda c: -shapes.lowest_since_prose(c, -c.column("cue")), "own")
+    yield Feature("highest cue since prose", BOTH, lambda c: -shapes.lowest_since_prose(c, -c.column("cue")), "own")
     for offset in (-1, 1):
         for name in ("tail", "head"):
             yield Feature(
                 f"{name} {offset:+d}",
-                TEXT,
+                BOTH,
                 partial(lambda n, o, c: shapes.neighbour_code(c, getattr(c.tokens, n), o), name, offset),
                 "own",
             )
     for name in ("wording", "title_like"):
-        yield Feature(f"page line {name}", TEXT, partial(lambda n, c: c.total(n) / c.total("one"), name), "own")
-    yield Feature("title like ±3", TEXT, lambda c: c.window("title_like", 3) / c.window("one", 3), "own")
-    yield Feature("title like ±8", TEXT, lambda c: c.window("title_like", 8) / c.window("one", 8), "own")
+        yield Feature(f"page line {name}", BOTH, partial(lambda n, c: c.total(n) / c.total("one"), name), "own")
+    yield Feature("title like ±3", BOTH, lambda c: c.window("title_like", 3) / c.window("one", 3), "own")
+    yield Feature("title like ±8", BOTH, lambda c: c.window("title_like", 8) / c.window("one", 8), "own")
 
 
 def _place_features() -> Iterable[Feature]:
     """What stood above a line, prose or not: which labels, how much that recurs, what the words above and below say."""
     for name in ("share", "related", "legal", "subscribe", "comment", "nav", "byline"):
         yield Feature(
-            f"since cue {name}", TEXT, partial(lambda n, c: _log(c.since(c.column(n) > 0)), f"label_{name}"), "own"
+            f"since cue {name}", BOTH, partial(lambda n, c: _log(c.since(c.column(n) > 0)), f"label_{name}"), "own"
         )
     for name in ("share", "related", "legal", "subscribe", "comment", "nav", "byline", "shop"):
-        yield Feature(f"cues {name} above", TEXT, partial(lambda n, c: _log(c.above(n)), f"label_{name}"), "own")
+        yield Feature(f"cues {name} above", BOTH, partial(lambda n, c: _log(c.above(n)), f"label_{name}"), "own")
     for name in ("repeats", "template_repeats"):
         label, column = name.replace("_", " "), f"recurs_{name}"
         for r in (8, 20):
             yield Feature(
                 f"{label} ±{r}",
-                TEXT,
+                BOTH,
                 partial(lambda n, r, c: c.window(n, r) / c.window("one", r), f"log_{name}", r),
                 "own",
             )
-        yield Feature(f"{label} above", TEXT, partial(lambda n, c: _log(c.above(n)), column), "own")
-        yield Feature(f"since {label}", TEXT, partial(lambda n, c: _log(c.since(c.column(n) > 0)), column), "own")
-        yield Feature(f"page {label}", TEXT, partial(lambda n, c: c.total(n) / c.total("one"), column), "own")
+        yield Feature(f"{label} above", BOTH, partial(lambda n, c: _log(c.above(n)), column), "own")
+        yield Feature(f"since {label}", BOTH, partial(lambda n, c: _log(c.since(c.column(n) > 0)), column), "own")
+        yield Feature(f"page {label}", BOTH, partial(lambda n, c: c.total(n) / c.total("one"), column), "own")
     for r in (10, 30):
-        yield Feature(f"lowest wording {r} above", TEXT, partial(lambda r, c: shapes.lowest_above(c, r), r), "own")
+        yield Feature(f"lowest wording {r} above", BOTH, partial(lambda r, c: shapes.lowest_above(c, r), r), "own")
     for name, words in (("wording", "words"), ("prose wording", "prose_words")):
         column = name.replace(" ", "_") + "_words"
         yield Feature(
-            f"{name} above", TEXT, partial(lambda n, w, c: _ratio(c.above(n), c.above(w)), column, words), "own"
+            f"{name} above", BOTH, partial(lambda n, w, c: _ratio(c.above(n), c.above(w)), column, words), "own"
         )
         yield Feature(
-            f"{name} below", TEXT, partial(lambda n, w, c: _ratio(c.below(n), c.below(w)), column, words), "own"
+            f"{name} below", BOTH, partial(lambda n, w, c: _ratio(c.below(n), c.below(w)), column, words), "own"
         )
 
 
 def _lead_features() -> Iterable[Feature]:
     """What stands before a colon or a bar ("Related: a headline"), and how much the page's words tell at all."""
     for name in ("lead", "lead_upper", "lead_cue", "lead_wording", "lead_above", "wording_size"):
-        yield Feature(name.replace("_", " "), TEXT, partial(lambda n, c: c.column(n), name), "own")
+        kinds = BOTH if name == "wording_size" else TEXT
+        yield Feature(name.replace("_", " "), kinds, partial(lambda n, c: c.column(n), name), "own")
     yield Feature("lead mark", TEXT, lambda c: c.tokens.mark, "own")
     yield Feature("after lead", TEXT, lambda c: np.where(c.tokens.lead > 0, c.tokens.words - c.tokens.lead, -1), "own")
-    yield Feature("page leads alone", TEXT, lambda c: c.page_mean("lead_alone"), "own")
+    yield Feature("page leads alone", BOTH, lambda c: c.page_mean("lead_alone"), "own")
 
 
 def _address_features() -> Iterable[Feature]:
@@ -428,7 +429,10 @@ _NOT_FOR_HTML = frozenset(
         "link_words above share|link_words below|links|numbers share ±2|numbers share ±5|page class ad|"
         "page class form|page class frame|page class tags|page class thread|page link_words share|"
         "page prose_words share|place|prose_words below|short run|since prose|tail repeats|"
-        "until heading|until prose|word length|words below"
+        "until heading|until prose|word length|words below|"
+        # and of what was made for text
+        "cues byline above|cues legal above|head +1|head -1|in body|last word repeats|overlap above|overlap below|"
+        "tail -1|title like ±8|until copy"
     ).split("|")
 )
 
