@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cleaner.features.columns import PROSE_WORDS
-from cleaner.repetition import occurrences, within_page
+from cleaner.repetition import by_value, occurrences, within_page
 from cleaner.tokens import mixed
 
 if TYPE_CHECKING:
@@ -61,9 +61,8 @@ def period(c: Columns, step: int, radius: int = 8) -> Array:
 def copy_distance(c: Columns) -> tuple[Array, Array]:
     """Lines back to the last copy of the line, and on to the next; 1000 where there is none."""
     hashes = c.tokens.line_hashes()
-    keys = within_page(hashes, c.page_of)
-    order = np.argsort(keys, kind="stable")
-    same = (keys[order][1:] == keys[order][:-1]) & (hashes[order][1:] != 0)
+    order, fresh = by_value(within_page(hashes, c.page_of))
+    same = ~fresh[1:] & (hashes[order[1:]] != 0)
     gap = np.where(same, np.diff(order), 1000).astype(np.float64)
     back, on = np.full(c.n, 1000.0), np.full(c.n, 1000.0)
     back[order[1:]] = gap
@@ -100,13 +99,9 @@ def overlap(c: Columns) -> tuple[Array, Array]:
     return share(-1), share(1)
 
 
-def end_repeats(c: Columns) -> tuple[Array, Array]:
-    """How many lines of the page begin with the line's first word, and how many end with its last."""
-    tokens = c.tokens
-    return (
-        occurrences(tokens.line_hashes(head=1, template=True), c.page_of),
-        occurrences(tokens.line_hashes(tail=1, template=True), c.page_of),
-    )
+def end_repeats(c: Columns, **end: int) -> Array:
+    """How many lines of the page begin with the line's first word (``head=1``), or end with its last (``tail=1``)."""
+    return occurrences(c.tokens.line_hashes(**end, template=True), c.page_of)
 
 
 def body(c: Columns) -> tuple[Array, Array]:
