@@ -290,7 +290,7 @@ def _group_features() -> Iterable[Feature]:
 
 
 def _shape_features() -> Iterable[Feature]:
-    """Runs, turns, copies, where the body is: all there is without HTML; with it, what tells an article from its tail."""
+    """Runs, turns, copies, where the body is: all there is without HTML; with it, what tells a story from its tail."""
     for name in ("words", "capitals", "head_repeats", "wording", "numbers"):
         label = name.replace("_", " ")
         yield Feature(f"run {label}", BOTH, partial(lambda n, c: shapes.run_mean(c, n), name), "own")
