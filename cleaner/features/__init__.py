@@ -300,8 +300,8 @@ def _shape_features() -> Iterable[Feature]:
         yield Feature(name, BOTH, partial(lambda i, c: _log(c.kept("copies", shapes.copy_distance)[i]), i), "own")
     for i, name in enumerate(("overlap above", "overlap below")):
         yield Feature(name, BOTH, partial(lambda i, c: c.kept("overlap", shapes.overlap)[i], i), "own")
-    for name, end in (("first word repeats", "head"), ("last word repeats", "tail")):
-        yield Feature(name, BOTH, partial(lambda end, c: _log(shapes.end_repeats(c, **{end: 1})), end), "own")
+    for name in ("first_word_repeats", "last_word_repeats"):
+        yield Feature(name.replace("_", " "), BOTH, partial(lambda n, c: _log(c.column(n)), name), "own")
     for i, name in enumerate(("in body", "around body")):
         yield Feature(name, BOTH, partial(lambda i, c: c.kept("body", shapes.body)[i], i), "own")
     yield Feature(

@@ -284,6 +284,12 @@ class Columns:
     def _make_tail_repeats(self) -> Any:
         return occurrences(self.tokens.line_hashes(tail=2, template=True), self.page_of)
 
+    def _make_first_word_repeats(self) -> Any:
+        return occurrences(self.tokens.line_hashes(head=1, template=True), self.page_of)
+
+    def _make_last_word_repeats(self) -> Any:
+        return occurrences(self.tokens.line_hashes(tail=1, template=True), self.page_of)
+
     @cached_property
     def _vocabulary(self) -> tuple[Hashes, Index, Index, npt.NDArray[np.bool_]]:
         """The words of the batch, equal words of a page side by side: ``(values, places, lines, fresh)``.

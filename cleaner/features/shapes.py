@@ -1,4 +1,4 @@
-"""Shapes that carry a page without HTML: runs, alternating lines, copies, and the stretch that holds the body.
+"""Shapes of the lines as they follow each other: runs, alternating lines, copies, and the stretch that holds the body.
 
 Each function takes the columns of a batch and gives one or more numbers a line, shape (n,), by array operations.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cleaner.features.columns import PROSE_WORDS
-from cleaner.repetition import by_value, occurrences, within_page
+from cleaner.repetition import by_value, within_page
 from cleaner.tokens import mixed
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "body",
     "copy_distance",
-    "end_repeats",
     "lowest_above",
     "lowest_since_prose",
     "neighbour_code",
@@ -97,11 +96,6 @@ def overlap(c: Columns) -> tuple[Array, Array]:
         return np.where(inside, found, 0.0)
 
     return share(-1), share(1)
-
-
-def end_repeats(c: Columns, **end: int) -> Array:
-    """How many lines of the page begin with the line's first word (``head=1``), or end with its last (``tail=1``)."""
-    return occurrences(c.tokens.line_hashes(**end, template=True), c.page_of)
 
 
 def body(c: Columns) -> tuple[Array, Array]:
