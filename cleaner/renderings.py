@@ -173,6 +173,7 @@ OF_TEXT = ("paragraphs", "wrapped 72", "wrapped 80", "indented", "glued", "broke
 COMPOSED = ("partly cleaned", "transplant", "short transplant", "clean article")
 OWN_LABEL = 0.4  # the share of a transplant's labels that other pages give; the rest are cue phrases
 INSERTS = 0.2  # the share of transplants with lists or headings of other pages' main content in them
+SLOTS = 0.2  # the share of transplants with one label, the same again, between many of the paragraphs
 SHORT_LINE = 12  # words
 _HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 
@@ -367,9 +368,10 @@ def transplant(
     Gives the page and its main content, of which ``most`` takes only the first lines: junk may be longer than a story.
 
     The junk is the donors' own, partly in the dress that old scrapes give it: a headline in capitals or behind a
-    label, a list of titles with a frame around each, the page's address. Labels are theirs, or cue phrases of the
-    ``language``. A caption may stand twice. The story may have lists and headings of the donors' own main content put
-    into it, which are content: not all that is short and stands among paragraphs is junk.
+    label, a list of titles with a frame around each, the page's address, one label between many of the paragraphs.
+    Labels are theirs, or cue phrases of the ``language``. A caption may stand twice. The story may have lists and
+    headings of the donors' own main content put into it, which are content: not all that is short and stands among
+    paragraphs is junk.
     """
     junk = _Junk(donors, rng, language)
     inside = np.flatnonzero(main)[:most]
@@ -392,9 +394,12 @@ def transplant(
     rate = rng.choice((0.0, 0.05, 0.1, 0.2)) if light else rng.choice((0.0, 0.05, 0.1, 0.2, 0.35))
     short = [i for i, text in enumerate(body[:12]) if 5 <= _size(text) <= 40]
     twice = rng.choice(short) if short and rng.random() < 0.4 else -1
+    slot: list[str] = []
+    if rng.random() < SLOTS:
+        slot, rate = [junk.label("ad", "ad", "share", "related", "subscribe")], rng.choice((0.3, 0.6, 1.0))
     for i, text in enumerate(body):
         if i and rng.random() < rate:
-            out += junk.piece()
+            out += slot or junk.piece()
         out += [text, text] if i == twice else [text]
     if light:
         out += junk.piece() if rng.random() < 0.5 else []

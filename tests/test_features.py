@@ -42,7 +42,7 @@ def matrix_of(pages: list[Lines], kind: Kind) -> np.ndarray:
 
 
 def test_every_feature_says_what_it_is() -> None:
-    sources = {"K10", "P10", "W07", "S11", "V18", "R20", "H97", "own"}
+    sources = {"K10", "P10", "W07", "S11", "V18", "R10", "R20", "H97", "own"}
     for name, feature in FEATURES.items():
         assert feature.name == name
         assert feature.source in sources
@@ -414,3 +414,65 @@ def test_what_a_label_says_holds_until_the_next_prose() -> None:
     assert found[2] == found[3] == found[4] > 0.5
     assert [found[i] for i in (1, 5)] == [values(lines, "cue")[i] for i in (1, 5)]
     assert found[6] == 0
+
+
+# -- candidates ---------------------------------------------------------------------------------------------------
+
+
+def thread(comments: int, paragraphs: int = 6) -> Lines:
+    """A story in one element and readers' comments in as many others."""
+    story = "".join(f"<p>{PROSE} Part {i}, which the harbour knows.</p>" for i in range(paragraphs))
+    posts = "".join(f"<div><div><p>{PROSE} I was aboard, seat {i}.</p></div></div>" for i in range(comments))
+    return html(f"<div><h1>Fog</h1><div>{story}</div></div><section>{posts}</section><p>Contact</p>")
+
+
+def test_the_candidate_is_the_story_and_not_the_longer_thread() -> None:
+    lines = thread(comments=9)
+    story = [text.count("Part") > 0 for text in lines.texts]
+    assert values(lines, "in candidate") == [float(own) for own in story]
+    around = values(lines, "around candidate")
+    assert around[0] < 0
+    assert around[-1] > 0
+    assert {value for value, own in zip(around, story, strict=True) if own} == {0}
+    share = values(lines, "score against best")
+    assert share[1] == 1
+    assert max(value for value, own in zip(share, story, strict=True) if not own) < 1
+    assert values(lines, "host against best")[1] == 1
+
+
+def test_hosts_alike_are_counted_together() -> None:
+    lines = thread(comments=9)
+    posts = [text.count("seat") > 0 for text in lines.texts]
+    alike = values(lines, "hosts alike")
+    assert {value for value, own in zip(alike, posts, strict=True) if own} == {round(float(np.log1p(9)), 6)}
+    assert alike[1] == round(float(np.log1p(1)), 6)
+    # Nine comments have more prose than six paragraphs: the best hosts are theirs, the best single host is not.
+    assert values(lines, "in best hosts") == [float(own) for own in posts]
+    assert values(lines, "around best hosts")[1] < 0
+    assert values(lines, "hosts alike against best")[1] == pytest.approx(6 / 9, abs=0.03)
+    few = thread(comments=2)
+    assert values(few, "in best hosts")[1] == 1
+    assert values(few, "in best hosts")[-1] == 0
+
+
+def test_a_class_name_turns_the_candidate() -> None:
+    story = "".join(f"<p>{PROSE} Part {i}.</p>" for i in range(4))
+    for first, second, expected in (("story-body", "x", 1.0), ("sidebar", "x", 0.0), ("x", "comments", 1.0)):
+        lines = html(f"<div class='{first}'>{story}</div><div class='{second}'>{story}</div>")
+        assert values(lines, "in candidate") == [expected] * 4 + [1 - expected] * 4
+
+
+def test_a_page_without_prose_has_no_hosts() -> None:
+    lines = html("<ul><li><a href=a>Home</a></li><li><a href=b>News</a></li></ul><p>12</p>")
+    for name in ("in best hosts", "around best hosts", "hosts alike", "host prose", "best host share"):
+        assert set(values(lines, name)) == {0}, name
+
+
+def test_a_tie_is_decided_alike_whatever_stands_before_it_in_the_batch() -> None:
+    links = "".join(f"<li><a href=x>A headline of more than twenty-five characters {i}</a></li>" for i in range(7))
+    page = html(f"<ul>{links}</ul><div></div>")
+    names = [name for name in feature_names(Kind.HTML) if "candidate" in name]
+    alone = feature_matrix([page], names)
+    for lines in range(1, 30):
+        before = html("".join(f"<p>{'word ' * n}<a href=x>and a link, number {n}</a></p>" for n in range(lines)))
+        assert (feature_matrix([before, page], names)[len(before) :] == alone).all(), lines

@@ -118,7 +118,7 @@ def test_a_composed_page_has_only_the_pointers_that_are_put_into_it() -> None:
     item = LabelledPage(Page("", Kind.HTML), "\n".join(body), "ferry.example")
     everything = np.ones(len(lines), dtype=bool)
     found = ""
-    for seed in range(300):
+    for seed in range(600):
         for name in ("transplant", "clean article"):
             page = rendered(item, name, lines, everything, donors, random.Random(seed))
             assert page.gold.split("\n") == [*BODY[:2], note, BODY[2]]
@@ -127,6 +127,22 @@ def test_a_composed_page_has_only_the_pointers_that_are_put_into_it() -> None:
     for pointer in (": night bus returns", "| night bus returns", "](https://www.example.com/"):
         assert pointer in found
     assert own in rendered(item, "visible", lines, everything, donors, random.Random(0)).gold
+
+
+def test_one_label_may_stand_between_all_paragraphs(
+    lines: Lines, main: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> None:
+    other = segment(Page("<p>Most read</p><p>Follow us</p><p>Night bus returns to the hills at last</p>", Kind.HTML))
+    donors = [(other, np.zeros(len(other), dtype=bool))]
+    often = 0
+    for seed in range(300):
+        text, _ = transplant(lines, main, donors, random.Random(seed), language="en")
+        found = segment(Page(text, Kind.TEXT)).texts
+        if BODY[0] in found and BODY[-1] in found:
+            between = found[found.index(BODY[0]) : len(found) - found[::-1].index(BODY[-1])]
+            rest = [line for line in between if line not in BODY]
+            often += len(rest) == len(BODY) - 1 and len(set(rest)) == 1
+    assert often >= 10  # by chance, where every label is drawn for itself, it is none
 
 
 def test_lists_and_headings_of_others_may_be_part_of_a_story(

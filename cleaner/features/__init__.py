@@ -6,8 +6,8 @@ batch of pages into one float32 matrix with a row a line. A model names the feat
 Sources: [K10] Kohlschütter, Fankhauser, Nejdl 2010, "Boilerplate detection using shallow text features"; [P10]
 Pomikálek 2011, "Removing boilerplate and duplicate content from web corpora" (jusText); [W07] Weninger and Hsu 2008,
 text-to-tag ratios; [S11] Sun, Song, Liao 2011, "DOM based content extraction via text density"; [V18] Vogels, Ganea,
-Eickhoff 2018, "Web2Text"; [H97] Hearst 1997, "TextTiling"; [R20] Raffel et al. 2020, C4's line rules; [own] made
-for this project.
+Eickhoff 2018, "Web2Text"; [H97] Hearst 1997, "TextTiling"; [R10] Arc90's Readability, 2010; [R20] Raffel et al. 2020,
+C4's line rules; [own] made for this project.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 from cleaner import tokens as tk
 from cleaner.features import shapes
+from cleaner.features.candidates import Candidates, candidates
 from cleaner.features.cohesion import Cohesion, cohesion
 from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns
 from cleaner.features.hashed import HashedWeights
@@ -242,12 +243,14 @@ def _container_features() -> Iterable[Feature]:
 
 
 def _hull(share: float, c: Columns) -> tuple[Array, Array, Array]:
+    found: tuple[Array, Array, Array] = c.kept(f"hull {share}", partial(_make_hull, share))
+    return found
+
+
+def _make_hull(share: float, c: Columns) -> tuple[Array, Array, Array]:
     best = c.containers.hull(share)[c.page_of]
-    first, last = c.containers.first[best], c.containers.last[best]
-    inside = (c.row >= first) & (c.row < last)
-    away = np.where(inside, 0, np.where(c.row < first, c.row - first, c.row - last + 1))
-    signed = np.sign(away) * np.log1p(np.abs(away))
-    return inside.astype(np.float64), signed, _ratio(c.containers.sums("words")[best], c.total("words"))
+    inside, signed = c.around(c.containers.first[best], c.containers.last[best])
+    return inside, signed, _ratio(c.containers.sums("words")[best], c.total("words"))
 
 
 def _class_features() -> Iterable[Feature]:
@@ -332,18 +335,14 @@ def _place_features() -> Iterable[Feature]:
         yield Feature(f"cues {name} above", BOTH, partial(lambda n, c: _log(c.above(n)), f"label_{name}"), "own")
     for name in ("repeats", "template_repeats"):
         label, column = name.replace("_", " "), f"recurs_{name}"
-        for r in (8, 20):
-            yield Feature(
-                f"{label} ±{r}",
-                BOTH,
-                partial(lambda n, r, c: c.window(n, r) / c.window("one", r), f"log_{name}", r),
-                "own",
-            )
+        if name == "template_repeats":
+            for r in (8, 20):
+                near = partial(lambda r, c: c.window("log_template_repeats", r) / c.window("one", r), r)
+                yield Feature(f"{label} ±{r}", BOTH, near, "own")
         yield Feature(f"{label} above", BOTH, partial(lambda n, c: _log(c.above(n)), column), "own")
         yield Feature(f"since {label}", BOTH, partial(lambda n, c: _log(c.since(c.column(n) > 0)), column), "own")
         yield Feature(f"page {label}", BOTH, partial(lambda n, c: c.total(n) / c.total("one"), column), "own")
-    for r in (10, 30):
-        yield Feature(f"lowest wording {r} above", BOTH, partial(lambda r, c: shapes.lowest_above(c, r), r), "own")
+    yield Feature("lowest wording 10 above", BOTH, lambda c: shapes.lowest_above(c, 10), "own")
     for name, words in (("wording", "words"), ("prose wording", "prose_words")):
         column = name.replace(" ", "_") + "_words"
         yield Feature(
@@ -378,6 +377,13 @@ def _address_features() -> Iterable[Feature]:
     yield Feature("address above", BOTH, lambda c: _ratio(c.above("address_words"), c.above("words")), "own")
 
 
+def _candidate_features() -> Iterable[Feature]:
+    for i, name in enumerate(Candidates._fields):
+        source = "R10" if "candidate" in name or "score" in name else "own"
+        values = partial(lambda i, c: c.kept("candidates", candidates)[i], i)
+        yield Feature(name.replace("_", " "), HTML, values, source)
+
+
 def _cohesion_features() -> Iterable[Feature]:
     for i, name in enumerate(Cohesion._fields):
         yield Feature(
@@ -401,38 +407,43 @@ def _learnt_features() -> Iterable[Feature]:
 _NOT_FOR_TEXT = frozenset(
     (
         "ends share ±2|head +1|link density ±20|link density ±3|link density ±5|link density ±8|link_words above|"
-        "link_words above share|link_words below|lowest wording 30 above|prose_words ±20|prose_words ±3|"
-        "repeats above|repeats ±20|repeats ±8|short ±5|stop share ±5|stop ±20|stop ±3|stop ±5|stop ±8|"
+        "link_words above share|link_words below|prose_words ±20|prose_words ±3|"
+        "repeats above|short ±5|stop share ±5|stop ±20|stop ±3|stop ±5|stop ±8|"
         "template repeats above|words below|words ±3|words ±5|words ±8"
     ).split("|")
 )
-# Candidates that HTML pages do without: each carried less than 0.12 % of the trees' gain, and the figures are no worse
+# Features that HTML pages do without: each carried less than 0.12 % of the trees' gain, and the figures are no worse
 # without all of them, at half the cost (docs/decisions.md, "Which features").
 _NOT_FOR_HTML = frozenset(
     (
-        "alike words a line|body overlap|body overlap ±3|capitals share ±2|capitals share ±5|class ad|"
-        "class article|class byline|class cart|class comment|class content|class docs|class faq|class form|"
-        "class frame|class hero|class hidden|class list|class product|class related|class share|class side|"
-        "class tags|class thread|class title|container 0 lines|container 0 prose_words density|"
-        "container 0 words|container 0 words a line|container 0 words share|container 1 alike|"
-        "container 1 children|container 1 controls|container 1 cue_words density|container 1 images|"
-        "container 1 lines|container 1 prose_words density|container 1 tag|container 1 words|"
-        "container 1 words a line|container 1 words share|container 2 alike|container 2 controls|"
-        "container 2 cue_words density|container 2 images|container 2 lines|container 2 prose_words density|"
-        "container 2 words|container 2 words a line|container 3 alike|container 3 children|container 3 images|"
-        "container 3 lines|container 3 numbers density|container 3 prose_words density|container 3 stop density|"
-        "container 3 words|container 3 words a line|container 4 lines|container 4 numbers density|"
-        "container 4 prose_words density|container 4 stop density|container 4 words|container 5 lines|"
-        "container 5 prose_words density|container 5 stop density|container 5 words share|cue_words share ±2|"
-        "cue_words share ±5|ends|first character|head repeats|head repeats ±3|inline class|"
-        "last character|lines below|link density ±1|link density ±20|link density ±8|link_words above|"
-        "link_words above share|link_words below|links|numbers share ±2|numbers share ±5|page class ad|"
-        "page class form|page class frame|page class tags|page class thread|page link_words share|"
-        "page prose_words share|place|prose_words below|short run|since prose|tail repeats|"
-        "until heading|until prose|word length|words below|"
+        "alike words a line|body overlap|body overlap ±3|capitals share ±2|capitals share ±5|chars|"
+        "class ad|class article|class byline|class cart|class comment|class content|class docs|"
+        "class faq|class form|class frame|class hero|class hidden|class list|class product|"
+        "class related|class share|class side|class tags|class thread|class title|container 0 lines|"
+        "container 0 prose_words density|container 0 words|container 0 words a line|"
+        "container 0 words share|container 1 alike|container 1 children|container 1 controls|"
+        "container 1 cue_words density|container 1 images|container 1 lines|"
+        "container 1 prose_words density|container 1 tag|container 1 words|container 1 words a line|"
+        "container 1 words share|container 2 alike|container 2 controls|container 2 cue_words density|"
+        "container 2 images|container 2 lines|container 2 prose_words density|container 2 words|"
+        "container 2 words a line|container 3 alike|container 3 children|container 3 images|"
+        "container 3 lines|container 3 numbers density|container 3 prose_words density|"
+        "container 3 stop density|container 3 words|container 3 words a line|container 4 lines|"
+        "container 4 numbers density|container 4 prose_words density|container 4 stop density|"
+        "container 4 words|container 5 lines|container 5 prose_words density|container 5 stop density|"
+        "container 5 words share|cue address|cue_words share ±2|cue_words share ±5|ends|first character|"
+        "head repeats|head repeats ±3|inline class|last character|lines below|link density ±1|"
+        "link density ±20|link density ±8|link_words above|link_words above share|link_words below|"
+        "links|numbers share ±2|numbers share ±5|page class ad|page class form|page class frame|"
+        "page class tags|page class thread|page link_words share|page prose_words share|place|"
+        "prose_words below|repeats|short run|since prose|tail repeats|until heading|until prose|"
+        "word length|words below|"
         # and of what was made for text
-        "cues byline above|cues legal above|head +1|head -1|in body|last word repeats|overlap above|overlap below|"
-        "tail -1|title like ±8|until copy"
+        "address ±2|address ±8|around body|cohesion above|cohesion above near|cohesion below near|"
+        "cues byline above|cues legal above|cues subscribe above|first word repeats|head +1|head -1|"
+        "in body|last word repeats|lowest wording 10 above|overlap above|overlap below|period 2|period 3|"
+        "period 4|run capitals|run words|since cue nav|since template repeats|tail -1|title like ±3|"
+        "title like ±8|until copy"
     ).split("|")
 )
 
@@ -449,7 +460,7 @@ FEATURES: dict[str, Feature] = {
     for family in (
         _line_features, _repetition_features, _surrounding_features, _page_features, _container_features,
         _class_features, _group_features, _learnt_features, _shape_features, _place_features, _lead_features,
-        _address_features, _cohesion_features,
+        _address_features, _cohesion_features, _candidate_features,
     )
     for feature in map(_chosen, family())
     if feature.kinds

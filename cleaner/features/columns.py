@@ -150,7 +150,8 @@ class Columns:
         return self.joined("link_count")
 
     def _make_link_words(self) -> Any:
-        return self.column("words") * self.column("link_density")
+        # In steps of 2^-20, so that sums are exact: those of a page must not hang on the pages before it in the batch.
+        return np.round(self.column("words") * self.column("link_density") * 2.0**20) / 2.0**20
 
     def _make_bold(self) -> Any:
         return self.joined("bold_chars") / np.maximum(self.column("chars"), 1)
@@ -324,11 +325,8 @@ class Columns:
         alone = fresh & np.append(fresh[1:], True)
         return self.tally(lines[alone]) / np.maximum(self.column("words"), 1)
 
-    def _make_log_repeats(self) -> Any:
-        """How often a line of a few words recurs in its page, as a log: what stands under every comment or teaser."""
-        return np.log1p(np.maximum(self.column("repeats") - 1, 0)) * (self.column("words") <= FEW_WORDS)
-
     def _make_log_template_repeats(self) -> Any:
+        """How often a short line's template recurs in its page, as a log: what stands under every comment or teaser."""
         return np.log1p(np.maximum(self.column("template_repeats") - 1, 0)) * (self.column("words") <= PROSE_WORDS)
 
     def _make_recurs_repeats(self) -> Any:
@@ -456,6 +454,15 @@ class Columns:
         following = np.minimum.accumulate(np.where(flag, self.row, far)[::-1])[::-1]
         return np.where(following < self.high, following - self.row, self.high - self.low).astype(np.float64)
 
+    def around(self, first: Index, last: Index) -> tuple[Array, Array]:
+        """Where each line stands to the lines ``first:last`` (one stretch for each line of the batch).
+
+        1 within and 0 outside; and the logarithm of the lines to get there, negative above, 0 within.
+        """
+        inside = (self.row >= first) & (self.row < last)
+        away = np.where(inside, 0, np.where(self.row < first, self.row - first, self.row - last + 1))
+        return inside.astype(np.float64), np.sign(away) * np.log1p(np.abs(away))
+
     def _fresh(self, keys: Index) -> npt.NDArray[np.bool_]:
         fresh = np.ones(self.n, dtype=bool)
         fresh[1:] = (keys[1:] != keys[:-1]) | (self.page_of[1:] != self.page_of[:-1])
@@ -508,8 +515,9 @@ class Containers:
         self.last: Index = join("last") + line_shift
         self.images, self.controls = join("images"), join("controls")
         self.hidden, self.depth, self.children = join("hidden"), join("depth"), join("children")
-        path_sizes = np.array([int(e.path.max()) + 1 for e in elements], dtype=np.int64)
-        self.path: Index = join("path") + (np.cumsum(path_sizes) - path_sizes)[self.page_of]
+        self.path_sizes: Index = np.array([int(e.path.max()) + 1 for e in elements], dtype=np.int64)
+        self.path_start: Index = np.cumsum(self.path_sizes) - self.path_sizes
+        self.path: Index = join("path") + self.path_start[self.page_of]
         self.of_line: Index = self.root[columns.page_of] + np.concatenate(
             [page.element for page in columns.pages if page.element is not None]
         )
