@@ -237,17 +237,12 @@ def _container_features() -> Iterable[Feature]:
     yield Feature("depth", HTML, lambda c: c.containers.depth[c.containers.of_line], "V18")
     yield Feature("hidden", HTML, lambda c: c.containers.hidden[c.containers.of_line], "own")
     for share in (0.55, 0.8):
-        yield Feature(f"in hull {share}", HTML, partial(lambda s, c: _hull(s, c)[0], share), "S11")
-        yield Feature(f"around hull {share}", HTML, partial(lambda s, c: _hull(s, c)[1], share), "own")
-        yield Feature(f"hull {share} words share", HTML, partial(lambda s, c: _hull(s, c)[2], share), "own")
+        for i, name in enumerate((f"in hull {share}", f"around hull {share}", f"hull {share} words share")):
+            values = partial(lambda s, i, c: c.kept(f"hull {s}", partial(_hull, s))[i], share, i)
+            yield Feature(name, HTML, values, "own" if i == 1 else "S11")
 
 
 def _hull(share: float, c: Columns) -> tuple[Array, Array, Array]:
-    found: tuple[Array, Array, Array] = c.kept(f"hull {share}", partial(_make_hull, share))
-    return found
-
-
-def _make_hull(share: float, c: Columns) -> tuple[Array, Array, Array]:
     best = c.containers.hull(share)[c.page_of]
     inside, signed = c.around(c.containers.first[best], c.containers.last[best])
     return inside, signed, _ratio(c.containers.sums("words")[best], c.total("words"))

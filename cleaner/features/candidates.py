@@ -14,7 +14,7 @@ of the weights are; what is counted differs (lines instead of elements, link den
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,11 +23,8 @@ from cleaner.features.columns import CLASS_WORDS, TAGS, Array, Columns, Index
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from cleaner.features.columns import Containers
 
 __all__ = ["Candidates", "candidates"]
-
-Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 MIN_CHARS = 25
 LEVELS = 6  # the host and five elements around it
@@ -133,9 +130,9 @@ def candidates(c: Columns) -> Candidates:
     )
 
 
-def _scores(c: Columns, host: Index) -> Floats:
+def _scores(c: Columns, host: Index) -> Array:
     """The score of every element, after Readability's manner."""
-    box: Containers = c.containers
+    box = c.containers
     score = np.zeros(len(box.parent))
     chars = c.column("chars")
     given = (chars >= MIN_CHARS) * (1 + c.column("commas") + np.minimum(chars / 100, 3))
