@@ -331,6 +331,21 @@ def test_an_interrupted_run_is_continued_not_begun_again(tmp_path: Path, model: 
     assert list(tree(tmp_path)) == [path.name]
 
 
+def test_a_continued_run_asks_for_the_written_pages_by_name_only(tmp_path: Path, model: str) -> None:
+    whole, cut = RowsSink(tmp_path / "whole.jsonl"), RowsSink(tmp_path / "cut.jsonl")
+    batch(items(300), whole, model)
+    stopped(cut, model, 300, 200)
+    told: list[int] = []
+
+    def found(done: int) -> Iterator[Item]:
+        told.append(done)
+        return (item._replace(data=None) if n < done else item for n, item in enumerate(items(300)))
+
+    summary = batch(found, RowsSink(tmp_path / "cut.jsonl"), model, resume=True)
+    assert told == [summary.resumed_at] and summary.resumed_at > 0
+    assert (tmp_path / "cut.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
 def test_resume_refuses_other_options_another_input_and_a_run_that_nobody_resumes(tmp_path: Path, model: str) -> None:
     path = tmp_path / "out.jsonl"
     stopped(RowsSink(path), model, 300, 128)

@@ -72,7 +72,7 @@ class Summary:
 
 
 def run_batch(
-    items: Iterable[Item],
+    items: Iterable[Item] | Callable[[int], Iterable[Item]],
     settings: Settings,
     sink: Sink,
     *,
@@ -87,6 +87,7 @@ def run_batch(
 ) -> Summary:
     """Cleans every item into ``sink``, in ``jobs`` processes beside this one; one result an item, in input order.
 
+    ``items`` may be a function: it is told how many of the first an earlier run has written, which need only be named.
     ``run`` is what the caller knows to decide the bytes besides ``settings`` (the model's fingerprint, the inputs):
     ``resume`` goes on only where all of it is the same. ``strict`` stops at the first failure and leaves the output
     unfinished. ``sites`` gives the counts that are evidence for the pages (`count_sites`, `SiteCounts.load`); they
@@ -109,7 +110,7 @@ def run_batch(
             if spool is not None and spool.pages:
                 job, items = "settle", spool.items()
             settings = settings._replace(sites=counts)
-            pending = iter(items)
+            pending = iter(items(journal.done) if callable(items) else items)
             if journal.done:
                 _skip(pending, journal, sink)
             results = _last(pool.run(job, chunked(pending), settings), pool)

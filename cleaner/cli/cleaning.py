@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cleaner.batch.spool import Spool
     from cleaner.batch.work import Settings
     from cleaner.sites import SiteCounts
-    from cleaner.sources import SourceOptions
+    from cleaner.sources import Item, SourceOptions
 
 __all__ = ["clean", "explain"]
 
@@ -207,7 +207,11 @@ def _clean_many(
         with closing(open_sources(paths, options)) as items:
             return count_sites(items, settings, pool, on_page=progress.on_counted, spool=spool)
 
-    with closing(open_sources(paths, options)) as items:
+    with ExitStack() as stack:
+
+        def items(done: int) -> Iterator[Item]:
+            return stack.enter_context(closing(open_sources(paths, options._replace(done=done))))
+
         summary = run_batch(
             items, settings, plan.sink, jobs=jobs, time_limit=time_limit, run=run, on_result=progress.on_result,
             sites=counts if twice or given is not None else None, **running,

@@ -21,6 +21,7 @@ from cleaner.sources.items import (
     printable,
     read_stream,
     too_large,
+    unzstd,
 )
 
 if TYPE_CHECKING:
@@ -293,6 +294,9 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> 
     if info.file_size > max_bytes:
         raise BadInput(too_large(max_bytes))
     with archive.open(info) as stream:  # the size in the directory may lie, so the reading is bounded too
+        if info.filename.lower().endswith(".zst"):
+            with unzstd(stream) as unzipped:
+                return read_stream(unzipped, max_bytes)
         data = read_stream(stream, max_bytes)
     return bounded_gunzip(data, max_bytes) if info.filename.lower().endswith(".gz") else data
 

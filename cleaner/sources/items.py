@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_BYTES", "Item", "KindHint", "SourceFormat", "SourceOptions", "bounded_gunzip", "describe", "name_from_url",
-    "open_binary", "printable", "read_bounded", "read_stream", "too_large",
+    "open_binary", "printable", "read_bounded", "read_stream", "too_large", "unzstd",
 ]  # fmt: skip
 
 # The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
@@ -34,6 +34,7 @@ class SourceOptions(NamedTuple):
     ``max_bytes`` bounds a page, decompressed. ``timeout`` and ``delay`` are seconds: for one download, and between
     two downloads from one host. ``private_hosts`` lets a *list* of URLs reach addresses that are not on the public
     internet. ``exclude`` is a path that a folder walk leaves out (the output, when it stands inside the input).
+    Of the first ``done`` pages of lists of URLs only the names are given: an earlier run has written them.
     """
 
     format: SourceFormat = "auto"
@@ -44,6 +45,7 @@ class SourceOptions(NamedTuple):
     delay: float = 5.0
     private_hosts: bool = False
     exclude: Path | None = None
+    done: int = 0
 
 
 class Item(NamedTuple):
@@ -122,13 +124,18 @@ def open_binary(path: Path) -> Iterator[IO[bytes]]:
             with gzip.open(path, "rb") as unzipped:
                 yield cast(IO[bytes], unzipped)
         elif path.suffix.lower() == ".zst":
-            with path.open("rb") as raw, io.BufferedReader(_Unzstd(raw), 1 << 16) as stream:
+            with path.open("rb") as raw, unzstd(raw) as stream:
                 yield stream
         else:
             with path.open("rb") as plain:
                 yield plain
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(describe(error)) from error
+
+
+def unzstd(raw: IO[bytes]) -> io.BufferedReader:
+    """What a Zstandard stream holds, as a stream. Raises ``BadInput`` where zstandard is missing or the data broken."""
+    return io.BufferedReader(_Unzstd(raw), 1 << 16)
 
 
 class _Unzstd(io.RawIOBase):

@@ -57,14 +57,20 @@ def count_pages(targets: Iterable[str], options: SourceOptions) -> int | None:
 def open_sources(targets: Iterable[str], options: SourceOptions) -> Generator[Item, None, None]:
     """The items of all targets, one after the other. With several folders each keeps its own name in ``Item.name``."""
     targets = list(targets)
+    given = 0
     for target in targets:
-        yield from open_source(target, options, prefixed=len(targets) > 1)
+        left = options._replace(done=max(0, options.done - given))
+        for item in open_source(target, left, prefixed=len(targets) > 1):
+            given += 1
+            yield item
 
 
 def open_source(target: str, options: SourceOptions, *, prefixed: bool = False) -> Iterator[Item]:
     """The items of one target. Never raises for a fault of the source: that is an item with an ``error``."""
     if target == "-":
         yield from _standard_input(options)
+    elif is_url(target) and options.done:
+        yield Item(target, name_from_url(target), target, url=target)
     elif is_url(target):
         try:
             yield _fetched(target, options)

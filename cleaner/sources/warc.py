@@ -32,6 +32,7 @@ _GZIP_MEMBER: Final = re.compile(rb"\x1f\x8b\x08")
 _PLAIN_RECORD: Final = re.compile(rb"(?<=\n)WARC/\d\.\d\r\n|\AWARC/\d\.\d\r\n")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
 _STEP: Final = 1 << 20
+_TRUNCATED: Final = "truncated record"
 _BROTLI_STEP: Final = 64  # bytes, because these can unfold to 40 MB in a bomb
 
 
@@ -66,6 +67,7 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
         # All types are asked for, so that the position of the last good record is known when one is broken.
         records: Any = None
         last = -1
+        told = False  # a record that ends too early has its row already when the reading breaks behind it
         while True:
             try:
                 if records is None:
@@ -74,6 +76,7 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
                 last = record.stream_pos
                 known = known or bool(record.record_type & WarcRecordType.any_type)
                 item = _item(record, label, start + last, options) if record.record_type & wanted else None
+                told = item is not None and item.error is not None and item.error.startswith(_TRUNCATED)
             except StopIteration:
                 if not known and start == 0:
                     yield Item(label, label, label, error="no WARC record in this file")
@@ -89,8 +92,12 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
         if last < 0 and start == 0 and not _begins_like_warc(stream, seekable):
             yield Item(label, label, label, error="not a WARC file")
             return
-        yield Item(f"{label}@{at}", f"{at}", label, error=f"broken record after byte {at} skipped ({_short(broken)})")
         following = _next_record(stream, at + 1, seekable)
+        # The broken record itself, where its beginning is sound: read once more, it may say which page it was.
+        again = following is not None and last >= 0 and following == _member_end(stream, at)
+        if not told and not again:
+            message = f"broken record after byte {at} skipped ({_short(broken)})"
+            yield Item(f"{label}@{at}", f"{at}", label, error=message)
         if following is None:
             return
         start = following
@@ -134,7 +141,7 @@ def _item(record: Any, label: str, at: int, options: SourceOptions) -> Item | No
         return Item(item_id, name, label, url=url, error=too_large(options.max_bytes))
     block: bytes = record.reader.read()
     if len(block) < length:
-        return Item(item_id, name, label, url=url, error=f"truncated record: {len(block):,} of {length:,} bytes")
+        return Item(item_id, name, label, url=url, error=f"{_TRUNCATED}: {len(block):,} of {length:,} bytes")
     language = (headers.get("WARC-Identified-Content-Language") or "").split(",")[0] or None
     if not block.startswith(b"HTTP/"):
         kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
@@ -247,6 +254,21 @@ def _next_record(stream: IO[bytes], at: int, seekable: bool) -> int | None:
         if len(window) < _STEP + overlap:
             return None
         at += _STEP
+
+
+def _member_end(stream: IO[bytes], at: int) -> int:
+    """Where the gzip member at byte ``at`` ends; -1 for what is none."""
+    stream.seek(at)
+    unzip = zlib.decompressobj(31)
+    try:
+        while not unzip.eof and (packed := stream.read(_STEP)):
+            at += len(packed)
+            while packed and not unzip.eof:
+                unzip.decompress(packed, _STEP)
+                packed = unzip.unconsumed_tail
+    except zlib.error:
+        return -1
+    return at - len(unzip.unused_data) if unzip.eof else -1
 
 
 def _is_member(stream: IO[bytes], at: int) -> bool:

@@ -88,7 +88,8 @@ def _download(url: str, options: SourceOptions, private_hosts: bool) -> Item:
 def read_urls(path: Path | IO[bytes], label: str, options: SourceOptions) -> Iterator[Item]:
     """One item a line of a list of URLs, in the list's order; blank lines and those that begin with ``#`` are not.
 
-    Downloads from several hosts run at once; two from one host are ``options.delay`` seconds apart.
+    Downloads from several hosts run at once; two from one host are ``options.delay`` seconds apart. The first
+    ``options.done`` are not downloaded.
     """
     visits = _Visits(options.delay)
 
@@ -103,11 +104,11 @@ def read_urls(path: Path | IO[bytes], label: str, options: SourceOptions) -> Ite
     with ThreadPoolExecutor(DOWNLOADS) as pool:
         waiting: deque[Future[Item]] = deque()
         try:
-            for url in _urls(path, label):
-                if isinstance(url, Item):
-                    done: Future[Item] = Future()
-                    done.set_result(url)
-                    waiting.append(done)
+            for number, url in enumerate(_urls(path, label)):
+                if isinstance(url, Item) or number < options.done:
+                    known: Future[Item] = Future()
+                    known.set_result(url if isinstance(url, Item) else Item(url, name_from_url(url), label, url=url))
+                    waiting.append(known)
                 else:
                     waiting.append(pool.submit(get, url))
                 while len(waiting) >= 4 * DOWNLOADS:
