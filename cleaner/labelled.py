@@ -122,12 +122,17 @@ def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
     return LabelledPage(
         page=page,
         gold=gold,
-        host=str(row.get("host") or site_of(row.get("url")) or f"{row.get('dataset')}/{row.get('id') or where}"),
+        host=_host(row.get("host") or site_of(row.get("url")) or f"{row.get('dataset')}/{row.get('id') or where}"),
         language=row.get("lang"),
         page_type=row.get("page_type"),
         dataset=str(row.get("dataset") or ""),
         weight=_weight(row.get("weight"), where, SILVER_WEIGHT if silver else 1.0),
     )
+
+
+def _host(name: object) -> str:
+    """A host as folds know it: the same with and without ``www.``, in any case of letters."""
+    return str(name).lower().removeprefix("www.")
 
 
 def _weight(value: object, where: str, default: float = 1.0) -> float:
@@ -174,7 +179,7 @@ def _facts(folder: Path, stem: str, host: str) -> dict[str, Any]:
     own = site.get("pages", {}).get(stem, {})
     found = {name: own.get(name) or site.get(name) for name in ("host", "language", "page_type")}
     weight = _weight(own.get("weight", site.get("weight")), f"{folder / 'site.toml'}")
-    return {**found, "host": str(found["host"] or host), "weight": weight}
+    return {**found, "host": _host(found["host"] or host), "weight": weight}
 
 
 def _read_marked(path: Path, dataset: str) -> LabelledPage:

@@ -4,10 +4,10 @@ A model file is a magic number, a JSON header and raw arrays. Loading it runs no
 values and every index are checked first, so a truncated, altered or hostile file gives `BadModel` and nothing else.
 
 Prediction follows QuickScorer (Lucchese et al. 2015, "QuickScorer: a fast algorithm to rank documents with additive
-ensembles of regression trees"): a tree of up to 32 leaves is a list of conditions, each with a mask of the leaves
-that become unreachable when it fails; the first leaf left is the row's. Here the masks are turned around: a bit a row
-for each condition and each leaf, so that one operation serves eight rows. That is array operations only, needs no
-scikit-learn, and is exact. `docs/decisions.md` has the figures.
+ensembles of regression trees"): a tree is a list of conditions, each with the leaves that become unreachable when it
+fails; the first leaf left is the row's. Theirs are masks, a bit a leaf; here they are turned around, a bit a row for
+each condition and each leaf, so that one operation serves eight rows and a tree may have any number of leaves. That is
+array operations only, needs no scikit-learn, and is exact. `docs/decisions.md` has the figures.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Model", "shipped_model"]
 
 MAGIC = b"CLEANER\n"
-VERSION = 4
+VERSION = 5
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
-MAX_LEAVES = 64
+MAX_LEAVES = 128
 MAX_CONDITIONS = 1 << 16  # nearly ten times what is learnt; scoring sets them all out in memory
 MAX_PAGE_WEIGHT = 1e6  # far above any that is learnt, and no sum of a page's numbers overflows
 _ARRAYS: dict[str, str] = {
-    "tree": "<i4", "feature": "<i4", "threshold": "<f4", "mask": "<u8", "leaf": "<i4", "value": "<f4",
-    "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
+    "tree": "<i4", "feature": "<i4", "threshold": "<f4", "first": "|u1", "past": "|u1", "leaf": "<i4",
+    "value": "<f4", "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
 }  # fmt: skip
 _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.info` knows these itself
 _ROWS = 1024  # rows scored at once, so that their conditions stay in the processor's cache
@@ -55,9 +55,9 @@ _ROWS = 1024  # rows scored at once, so that their conditions stay in the proces
 class _Learnt(NamedTuple):
     """What a `Head` knows.
 
-    Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails) with ``mask``,
-    the leaves still reachable when the condition fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to right.
-    The sum of leaf values and ``base`` is a log-odds; ``page`` are the weights of `cleaner.calibration` and
+    Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails), each with the
+    leaves ``first:past`` that are out of reach when it fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to
+    right. The sum of leaf values and ``base`` is a log-odds; ``page`` are the weights of `cleaner.calibration` and
     ``knot_in``/``knot_out`` the knots that follow. ``structure`` and ``wording`` are the weights of the features
     learnt from words (`cleaner.features.hashed`); empty ones know nothing.
     """
@@ -67,7 +67,8 @@ class _Learnt(NamedTuple):
     tree: npt.NDArray[np.int32]
     feature: npt.NDArray[np.int32]
     threshold: npt.NDArray[np.float32]
-    mask: npt.NDArray[np.uint64]
+    first: npt.NDArray[np.uint8]
+    past: npt.NDArray[np.uint8]
     leaf: npt.NDArray[np.int32]
     value: npt.NDArray[np.float32]
     knot_in: npt.NDArray[np.float32]
@@ -183,8 +184,8 @@ def _plan(head: Head) -> _Plan:
 
     trees = len(head.tree) - 1
     last = int(np.diff(head.leaf).max()) - 1  # the last leaf of a tree is never gone
-    removes = ~head.mask >> np.arange(last, dtype=np.uint64)[:, None] & np.uint64(1)
-    leaf, condition = np.divmod(np.flatnonzero(removes.astype(bool)), len(head.mask))
+    leaves = np.arange(last, dtype=np.uint8)[:, None]
+    leaf, condition = np.divmod(np.flatnonzero((leaves >= head.first) & (leaves < head.past)), len(head.first))
     place = leaf * trees + np.repeat(np.arange(trees), np.diff(head.tree))[condition]  # rises, as conditions do
     count = np.bincount(place, minlength=last * trees)
     nth = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
@@ -344,17 +345,15 @@ def _check_head(head: Head) -> None:
         raise BadModel("the trees do not fit their arrays")
     if (nodes < 1).any() or (leaves != nodes + 1).any() or (leaves > MAX_LEAVES).any():
         raise BadModel(f"a tree has too few or too many leaves (2 to {MAX_LEAVES})")
-    if not len(head.feature) == len(head.threshold) == len(head.mask):
+    if not len(head.feature) == len(head.threshold) == len(head.first) == len(head.past):
         raise BadModel("the conditions do not fit their arrays")
     if len(head.feature) > MAX_CONDITIONS:
         raise BadModel(f"the trees have {len(head.feature):,} conditions, more than {MAX_CONDITIONS:,}")
     if (head.feature < 0).any() or (head.feature >= len(head.features)).any():
         raise BadModel("a condition looks at a feature that is not there")
-    # The last leaf must stay reachable whatever fails, and no bit beyond the leaves may be the lowest one left.
-    kept = np.bitwise_and.reduceat(head.mask, tree[:-1])
-    last = np.left_shift(np.uint64(1), (leaves - 1).astype(np.uint64))
-    if (kept & last == 0).any():
-        raise BadModel("a tree can end in no leaf")
+    # The last leaf of a tree stays within reach whatever fails.
+    if (head.first >= head.past).any() or (head.past >= np.repeat(leaves, tree[1:] - tree[:-1])).any():
+        raise BadModel("a condition puts leaves out of reach that it cannot")
     for weights in (head.structure, head.wording):
         if len(weights) not in (0, BUCKETS, TEXT_BUCKETS):
             raise BadModel(f"the word weights are not of {BUCKETS} or {TEXT_BUCKETS} buckets")
@@ -380,7 +379,8 @@ def pack_trees(
     tree, leaf = [0], [0]
     feature: list[int] = []
     threshold: list[float] = []
-    mask: list[int] = []
+    first: list[int] = []
+    past: list[int] = []
     value: list[float] = []
     for nodes in trees:
         leaves: list[int] = []
@@ -402,10 +402,10 @@ def pack_trees(
             column, bound, left, _, _ = nodes[at]
             if column < 0:
                 continue
-            low, high = below[left]
             feature.append(column)
             threshold.append(_at_most(bound))
-            mask.append(0xFFFFFFFFFFFFFFFF & ~(((1 << (high - low)) - 1) << low))
+            first.append(below[left][0])
+            past.append(below[left][1])
         value.extend(nodes[at][4] for at in leaves)
         tree.append(len(feature))
         leaf.append(len(value))
@@ -413,7 +413,8 @@ def pack_trees(
         "tree": np.array(tree, dtype=np.int32),
         "feature": np.array(feature, dtype=np.int32),
         "threshold": np.array(threshold, dtype=np.float32),
-        "mask": np.array(mask, dtype=np.uint64),
+        "first": np.array(first, dtype=np.uint8),
+        "past": np.array(past, dtype=np.uint8),
         "leaf": np.array(leaf, dtype=np.int32),
         "value": np.array(value, dtype=np.float32),
     }

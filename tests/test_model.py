@@ -82,16 +82,17 @@ def test_packed_trees_give_what_walking_them_gives(forest: list[Nodes], seed: in
     assert found[:: max(1, rows // 20) if rows >= 50 else 1].tolist() == expected
 
 
-def test_more_conditions_than_a_block_holds() -> None:
+@pytest.mark.parametrize("leaves", [32, 64, MAX_LEAVES])
+def test_more_conditions_than_a_block_holds(leaves: int) -> None:
     rng = random.Random(7)
     forest = []
-    for _ in range(120):  # 120 trees of 32 leaves: several blocks of conditions, several blocks of rows
+    for _ in range(120):  # several blocks of rows
         forest.append(
             grow(
-                [rng.randrange(40) for _ in range(31)],
-                [rng.uniform(-2, 2) for _ in range(31)],
-                [rng.randrange(COLUMNS) for _ in range(31)],
-                [float(rng.randint(-9, 9)) for _ in range(63)],
+                [rng.randrange(40) for _ in range(leaves - 1)],
+                [rng.uniform(-2, 2) for _ in range(leaves - 1)],
+                [rng.randrange(COLUMNS) for _ in range(leaves - 1)],
+                [float(rng.randint(-9, 9)) for _ in range(2 * leaves - 1)],
             )
         )
     matrix = np.random.default_rng(3).normal(size=(1100, COLUMNS)).astype(np.float32)
@@ -109,7 +110,7 @@ def test_a_threshold_between_two_floats_sends_rows_the_same_way() -> None:
 
 def test_too_many_leaves_are_refused() -> None:
     nodes = grow([0] * MAX_LEAVES, [0.0] * MAX_LEAVES, [0] * MAX_LEAVES, [0.0] * (2 * MAX_LEAVES + 1))
-    with pytest.raises(ValueError, match="65 leaves"):
+    with pytest.raises(ValueError, match=f"{MAX_LEAVES + 1} leaves"):
         pack_trees([nodes])
 
 
@@ -336,8 +337,8 @@ PLACES = [
     "heads/html/arrays/tree",
     "heads/html/arrays/tree/0",
     "heads/html/arrays/tree/1",
-    "heads/html/arrays/mask/0",
-    "heads/html/arrays/mask/1",
+    "heads/html/arrays/first/0",
+    "heads/html/arrays/past/1",
     "heads/html/arrays/value/1",
     "heads/html/arrays/feature/1",
     "heads/html/arrays/leaf/0",
@@ -392,7 +393,7 @@ def test_a_header_with_odd_values_is_refused_or_harmless(place: str) -> None:
         ("heads/html/arrays/tree", [0]),
         ("heads/html/arrays/tree", [0, 4, 4]),
         ("heads/html/arrays/tree", [0, 0]),
-        ("heads/html/arrays/mask", [1, 1]),
+        ("heads/html/arrays/past", [1, 1]),
         ("heads/html/arrays", {}),
         ("about", []),
         ("about", None),
@@ -433,7 +434,7 @@ def test_a_header_that_is_no_header_is_refused(header: bytes) -> None:
 def test_more_conditions_than_any_training_gives_are_refused() -> None:
     head = next(iter(toy_model().heads.values()))
     trees = MAX_CONDITIONS // len(head.feature) + 1
-    many = {name: np.tile(getattr(head, name), trees) for name in ("feature", "threshold", "mask", "value")}
+    many = {name: np.tile(getattr(head, name), trees) for name in ("feature", "threshold", "first", "past", "value")}
     steps = {
         name: np.concatenate([getattr(head, name)[:-1] + getattr(head, name)[-1] * i for i in range(trees)] + [[0]])
         for name in ("tree", "leaf")
@@ -475,20 +476,17 @@ def test_a_header_of_another_size_is_refused(size: int) -> None:
     assert refused_or_works(GOOD[:at] + struct.pack("<I", size) + GOOD[at + 4 :])
 
 
-def masks(header: dict[str, Any], body: bytearray, values: list[int]) -> None:
-    offset, length = header["heads"]["html"]["arrays"]["mask"]
-    assert len(values) == length
-    body[offset : offset + 4 * length] = struct.pack(f"<{length}I", *values)
-
-
-@pytest.mark.parametrize("value", [0, 1, 0x7FFFFFFF, 0xFFFFFFFE, 0x80000000])
-def test_masks_that_would_name_a_leaf_that_is_not_there(value: int) -> None:
-    header, body = parts()
-    length = header["heads"]["html"]["arrays"]["mask"][1]
-    masks(header, body, [value] * length)
-    refused_or_works(join(header, body))
-    masks(header, body, [0] * length)
-    assert refused_or_works(join(header, body))
+@pytest.mark.parametrize(("first", "past"), [(0, 0), (1, 1), (3, 2), (0, 255), (254, 255), (255, 255), (255, 0)])
+def test_leaves_out_of_reach_that_a_tree_does_not_have(first: int, past: int) -> None:
+    model = toy_model()
+    size = len(model.heads[Kind.HTML].first)
+    for places in ([0], [size - 1], range(size)):
+        head = model.heads[Kind.HTML]
+        ranges = {"first": head.first.copy(), "past": head.past.copy()}
+        ranges["first"][places], ranges["past"][places] = first, past
+        content = Model({Kind.HTML: head._replace(**ranges)}).to_bytes()
+        with pytest.raises(BadModel, match="out of reach"):
+            Model.from_bytes(content)
 
 
 @pytest.mark.parametrize("name", ["structure", "wording"])
