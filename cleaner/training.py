@@ -33,8 +33,8 @@ from cleaner.segmentation import segment
 from cleaner.tokens import Hashes, tokenize
 
 __all__ = [
-    "Dataset", "Training", "cross_calibrated", "fit_head", "fold_heads", "folds_of", "make_dataset", "score_lines",
-    "train",
+    "Dataset", "Training", "cross_calibrated", "dataset_of", "fit_head", "fold_heads", "folds_of", "make_dataset",
+    "score_lines", "train", "training_facts",
 ]  # fmt: skip
 
 Progress = Callable[[str], None]
@@ -43,6 +43,8 @@ Progress = Callable[[str], None]
 # A small set is learnt in a minute, by fewer trees that each learn more; more of them only learn it by heart.
 FEW_LINES = 50_000
 FEW: dict[str, Any] = {"max_iter": 36, "learning_rate": 0.17, "max_leaf_nodes": 31}
+# Without mark-up a line is told by more of what stands around it: larger trees.
+MUCH_TEXT: dict[str, Any] = {"max_leaf_nodes": 127}
 PARAMETERS: dict[str, Any] = {
     "max_iter": 110,
     "learning_rate": 0.1,
@@ -128,6 +130,16 @@ def make_dataset(
     pairs = [(item, "as is") for item in items if item.page.kind is kind]
     if kind is Kind.TEXT:
         pairs += _rendered([item for item in items if item.page.kind is Kind.HTML or item.marked], fold, seed)
+    return dataset_of(pairs, [fold[item.host] for item, _ in pairs], kind, progress=progress)
+
+
+def dataset_of(
+    pairs: Sequence[tuple[LabelledPage, str]], folds: Sequence[int], kind: Kind, *, progress: Progress | None = None
+) -> Dataset:
+    """Segment and align pages of one kind, each with the name of its rendering and its fold.
+
+    Raises `BadLabels` when no page has a line.
+    """
     kept: list[LabelledPage] = []
     lines: list[Lines] = []
     share: list[npt.NDArray[np.float64]] = []
@@ -135,6 +147,7 @@ def make_dataset(
     words: list[npt.NDArray[np.int64]] = []
     hashes: list[Hashes] = []
     rendering: list[str] = []
+    fold: list[int] = []
     for number, (item, how) in enumerate(pairs):
         if progress and number % 100 == 0:
             progress(f"{kind}: aligning page {number} of {len(pairs)}")
@@ -145,6 +158,7 @@ def make_dataset(
         kept.append(item)
         lines.append(cut)
         rendering.append(how)
+        fold.append(folds[number])
         found = align(tokens, item.gold)
         share.append(_once(cut.texts, found) if kind is Kind.TEXT else found)
         words.append(tokens.words)
@@ -163,7 +177,7 @@ def make_dataset(
         words=np.concatenate(words),
         hashes=np.concatenate(hashes),
         page_of=np.repeat(np.arange(len(lines)), [len(cut) for cut in lines]),
-        fold=np.array([fold[item.host] for item in kept], dtype=np.int64),
+        fold=np.array(fold, dtype=np.int64),
         rendering=rendering,
     )
 
@@ -381,7 +395,7 @@ def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
     matrix, labels, weight, _ = sample if without < 0 else sample.without(without)
     if labels.min() == labels.max():
         raise BadLabels("every line has the same label: both main content and junk are needed")
-    more = FEW if len(labels) < FEW_LINES else {}
+    more = FEW if len(labels) < FEW_LINES else MUCH_TEXT if kind is Kind.TEXT else {}
     trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
     # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
     with threadpool_limits(1):
@@ -575,11 +589,13 @@ class Training:
     """What a training gave: the model, and for each kind the scores on hosts that the trees had not seen.
 
     The summaries are over pages as they are and, of text, their visible lines; ``scores`` has every rendering.
+    ``left_out`` is what the trees had not seen where that is not whole hosts.
     """
 
     model: Model
     scores: Mapping[Kind, Sequence[PageScore]]
     before: Mapping[Kind, Sequence[PageScore]] = field(default_factory=dict)
+    left_out: str = "hosts"
 
     def summaries(self) -> dict[str, dict[str, Summary]]:
         """For each kind ``after`` (this training, out of fold) and, where compared, ``before``."""
@@ -606,20 +622,19 @@ class Training:
         return out
 
     def details(self) -> str:
-        """The word F1 on hosts left out by data set, its page types and its renderings, and the confidence's worth."""
+        """The word F1 on what was left out by data set, page type and rendering, and the confidence's worth."""
         lines = []
         for kind, row in self.as_dict().items():
-            lines.append(f"{kind}, hosts left out: pages, word F1")
+            lines.append(f"{kind}, {self.left_out} left out: pages, word F1")
             lines += [f"  {name:44} {group['pages']:5}  {group['f1']:.4f}" for name, group in row["groups"].items()]
             for name, value in row["confidence_rank_correlation"].items():
                 lines.append(f"  {name + ': confidence against word F1, rank correlation':52} {value:.3f}")
         return "\n".join(lines)
 
     def as_text(self) -> str:
-        """The before/after table: the given model against this training on hosts left out of it."""
-        lines = [
-            f"{'kind':6} {'pages':>5}  {'word F1 before':<22} {'word F1 after (hosts left out)':<32} {'change':>7}"
-        ]
+        """The before/after table: the given model against this training on hosts (or pages) left out of it."""
+        title = f"word F1 after ({self.left_out} left out)"
+        lines = [f"{'kind':6} {'pages':>5}  {'word F1 before':<22} {title:<32} {'change':>7}"]
         for kind, row in self.summaries().items():
             after, before = row["after"], row.get("before")
             shown = f"{before.f1:.4f} ({before.low:.3f}-{before.high:.3f})" if before else "-"
@@ -685,11 +700,18 @@ def train(
         scores[kind] = score_lines(data, cross_calibrated(data, probabilities), None)
         if compare_with is not None and kind in compare_with.heads:
             before[kind] = score_lines(data, np.concatenate(_predict_all(compare_with, data)))
+    return Training(Model(heads, {**training_facts(items, scores, seed), **(about or {})}), scores, before)
+
+
+def training_facts(
+    items: Sequence[LabelledPage], scores: Mapping[Kind, Sequence[PageScore]], seed: int
+) -> dict[str, Any]:
+    """What a model file tells of its training."""
     digest = hashlib.sha256()
     for item in items:
         for part in (item.page.content, item.gold, item.optional, f"{item.weight:g}"):
             digest.update(part.encode("utf-8", "replace") + b"\0")
-    facts = {
+    return {
         "made_by": f"cleaner {__version__}",
         "pages": len(items),
         "hosts": len({item.host for item in items}),
@@ -698,9 +720,7 @@ def train(
         "word_f1_out_of_fold": {
             str(kind): round(summarize(_plain(rows), bootstrap=0).f1, 4) for kind, rows in scores.items()
         },
-        **(about or {}),
     }
-    return Training(Model(heads, facts), scores, before)
 
 
 def _predict_all(model: Model, data: Dataset) -> list[Floats]:

@@ -1,0 +1,208 @@
+"""A model begun from another one: what a few labelled pages say beside it, not instead of it.
+
+A model learnt from thirty pages alone knows their sites and little else. Here the present model's log-odds are where
+boosting begins, and a few small trees are added for what it gets wrong on these pages: LogitBoost (Friedman, Hastie and
+Tibshirani 2000, "Additive logistic regression") with Newton steps in the leaves. How many trees is asked of pages that
+were left out: where they gain nothing that chance would not give too, none is added and the model stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, cpu_count, delayed
+
+from cleaner.errors import BadLabels
+from cleaner.evaluation import PageScore
+from cleaner.features import feature_matrix
+from cleaner.labelled import LabelledPage
+from cleaner.model import Head, Model, pack_trees
+from cleaner.page import Floats, Kind
+from cleaner.training import (
+    FOLDS,
+    SAMPLE,
+    Dataset,
+    Training,
+    dataset_of,
+    folds_of,
+    score_lines,
+    training_facts,
+)
+
+__all__ = ["adapt"]
+
+Progress = Callable[[str], None]
+
+# What was tried and what it gave is in docs/decisions.md.
+STEPS: Final = 80
+RATE: Final = 0.1
+LEAVES: Final = 8
+LEAST_LINES: Final = 20  # in a leaf
+HOLD: Final = 5.0  # added to a leaf's second derivative: a leaf of few lines moves little
+STEEPEST: Final = 4.0  # of a line's working response, as the authors of LogitBoost advise
+TREE_FEATURES: Final = 0.3
+SURE: Final = 2.0  # standard errors that the gain on pages left out must be worth
+
+
+class _Tree(NamedTuple):
+    """A fitted tree of scikit-learn's, and the log-odds that each of its nodes adds."""
+
+    nodes: Any
+    value: npt.NDArray[np.float64]
+
+    def __call__(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        found: npt.NDArray[np.float64] = self.value[self.nodes.apply(matrix)]
+        return found
+
+    def packed(self) -> list[tuple[int, float, int, int, float]]:
+        """The tree as `pack_trees` takes it."""
+        tree = self.nodes.tree_
+        columns = (tree.feature, tree.threshold, tree.children_left, tree.children_right, self.value)
+        nodes = zip(*(column.tolist() for column in columns), strict=True)
+        return [
+            (-1 if left < 0 else feature, bound, left, right, value) for feature, bound, left, right, value in nodes
+        ]
+
+
+class _Lines(NamedTuple):
+    """What is learnt from: a row a line, with what the model at hand says of it."""
+
+    matrix: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+
+
+def adapt(
+    items: Sequence[LabelledPage],
+    base: Model,
+    *,
+    seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Training:
+    """``base`` with what labelled pages say beside it: trees added to the head of each kind that there are pages of.
+
+    The report compares both on pages that were left out: whole hosts where there are five or more, else pages. The
+    same pages, seed and base give the same file. Raises `BadLabels` for fewer than two pages, `BadModel` for a kind
+    that the base does not know.
+    """
+    if not items:
+        raise BadLabels("no labelled pages")
+    hosts = [item.host for item in items]
+    by_page = len(set(hosts)) < FOLDS
+    # A page that is there twice is in one fold.
+    names = [hashlib.sha256(item.page.content.encode("utf-8", "replace")).hexdigest() for item in items]
+    names = names if by_page else hosts
+    if len(set(names)) < 2:
+        raise BadLabels("one labelled page is too few: at least two are needed, to test on one that is new")
+    fold = folds_of(names, seed)
+    heads = dict(base.heads)
+    added: dict[str, int] = {}
+    after: dict[Kind, list[PageScore]] = {}
+    before: dict[Kind, list[PageScore]] = {}
+    for kind in Kind:
+        chosen = [(item, fold[name]) for item, name in zip(items, names, strict=True) if item.page.kind is kind]
+        if not chosen:
+            continue
+        head = base.head(kind)
+        if progress:
+            progress(f"{kind}: aligning {len(chosen)} pages")
+        data = dataset_of([(item, "as is") for item, _ in chosen], [number for _, number in chosen], kind)
+        matrix = np.empty((len(data.page_of), len(head.features)), dtype=np.float32)
+        for batch, rows in data.batches(np.arange(len(data.lines))):
+            matrix[rows] = feature_matrix(batch, head.features, head.weights)
+        lines = _Lines(matrix, data.labels, data.weight, head.scores(matrix))
+        trees, left_out = _learn(lines, data, seed, progress)
+        before[kind] = score_lines(data, _judged(head, lines.scores, data))
+        after[kind] = score_lines(data, _judged(head, left_out, data))
+        if sum(score.f1 for score in after[kind]) < sum(score.f1 for score in before[kind]):
+            trees, after[kind] = [], before[kind]
+        heads[kind], added[str(kind)] = _joined(head, trees), len(trees)
+    facts = {**training_facts(items, after, seed), "adapted_from": base.fingerprint, "trees_added": added}
+    return Training(Model(heads, {**facts, **(about or {})}), after, before, "pages" if by_page else "hosts")
+
+
+def _learn(
+    lines: _Lines, data: Dataset, seed: int, progress: Progress | None
+) -> tuple[list[_Tree], npt.NDArray[np.float64]]:
+    """The trees to add, and the log-odds of each line with those that have not seen its page's fold."""
+    share = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
+    drawn = np.random.default_rng(seed).random(len(share)) < share
+    sample = _Lines(lines.matrix[drawn], lines.labels[drawn], (lines.weight / share)[drawn], lines.scores[drawn])
+    fold = data.fold_of_line[drawn]
+    folds = [-1, *np.unique(fold).tolist()]
+    if progress:
+        progress(f"{data.kind}: trees beside those of the model")
+    fits = Parallel(n_jobs=min(len(folds), cpu_count()))(
+        delayed(_boost)(_Lines(*(column[fold != number] for column in sample)), seed) for number in folds
+    )
+    # The log-odds of every line after each step, by the trees that have not seen its fold.
+    path = np.repeat(lines.scores[None, :], STEPS + 1, axis=0)
+    for number, trees in zip(folds[1:], fits[1:], strict=True):
+        test = np.flatnonzero(data.fold_of_line == number)
+        for step, tree in enumerate(trees, 1):
+            path[step:, test] += tree(lines.matrix[test])
+    steps = _steps(path, data)
+    return fits[0][:steps], path[min(steps, len(path) - 1)]
+
+
+def _steps(path: npt.NDArray[np.float64], data: Dataset) -> int:
+    """How many trees give the least loss on pages left out; 0 where they gain no more than its standard error."""
+    start = data.starts_of(np.ones(len(data.fold), dtype=bool))
+    weight = data.weight + 1e-9  # a page of which every line may stay or go
+    loss = np.logaddexp(0, path) - data.labels * path
+    by_page = np.add.reduceat(loss * weight, start, axis=1) / np.add.reduceat(weight, start)
+    best = int(by_page.mean(axis=1).argmin())
+    gain = by_page[0] - by_page[best]
+    return best if gain.mean() > SURE * gain.std() / np.sqrt(max(len(gain) - 1, 1)) else 0
+
+
+def _boost(lines: _Lines, seed: int) -> list[_Tree]:
+    """Trees fitted one after the other to what the model, with those before, gets wrong of some lines."""
+    from sklearn.tree import DecisionTreeRegressor
+
+    matrix, labels, weight, scores = lines
+    if not weight.any():  # all pages of the kind are in the fold that is left out, or all lines may stay or go
+        return []
+    weight = weight / weight.mean()
+    odds = scores.copy()
+    trees: list[_Tree] = []
+    for step in range(STEPS):
+        p = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+        curve = p * (1 - p)
+        response = np.clip((labels - p) / np.maximum(curve, 1e-9), -STEEPEST, STEEPEST)
+        nodes = DecisionTreeRegressor(
+            max_leaf_nodes=LEAVES, min_samples_leaf=LEAST_LINES, max_features=TREE_FEATURES, random_state=seed + step
+        ).fit(matrix, response, sample_weight=weight * curve + 1e-9)
+        leaf, size = nodes.apply(matrix), nodes.tree_.node_count
+        pull = np.bincount(leaf, weights=weight * (labels - p), minlength=size)
+        value = RATE * pull / (np.bincount(leaf, weights=weight * curve, minlength=size) + HOLD)
+        trees.append(_Tree(nodes, value))
+        odds += value[leaf]
+    return trees
+
+
+def _joined(head: Head, trees: Sequence[_Tree]) -> Head:
+    """The head with more trees; a tree of one leaf is a part of the base score."""
+    grown = [tree.packed() for tree in trees if tree.nodes.tree_.node_count > 1]
+    base = head.base + sum(float(tree.value[0]) for tree in trees if tree.nodes.tree_.node_count == 1)
+    if not grown:
+        return head._replace(base=base)
+    more: dict[str, Any] = {**pack_trees(grown)}
+    for name in ("tree", "leaf"):
+        have: npt.NDArray[np.int32] = getattr(head, name)
+        more[name] = np.concatenate([have, have[-1] + more[name][1:]])
+    for name in ("feature", "threshold", "first", "past", "value"):
+        more[name] = np.concatenate([getattr(head, name), more[name]])
+    return head._replace(base=base, **more)
+
+
+def _judged(head: Head, scores: npt.NDArray[np.float64], data: Dataset) -> Floats:
+    """Log-odds as probabilities, calibrated as the head does."""
+    raw = (1 / (1 + np.exp(-np.clip(scores, -30, 30)))).astype(np.float32)
+    return head.calibrate(raw, data.words, data.starts_of(np.ones(len(data.fold), dtype=bool)))
