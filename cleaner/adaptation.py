@@ -120,7 +120,7 @@ def adapt(
         trees, left_out = _learn(lines, data, seed, progress)
         before[kind] = score_lines(data, _judged(head, lines.scores, data))
         after[kind] = score_lines(data, _judged(head, left_out, data))
-        if sum(score.f1 for score in after[kind]) < sum(score.f1 for score in before[kind]):
+        if sum(score.f1 for score in after[kind]) <= sum(score.f1 for score in before[kind]):
             trees, after[kind] = [], before[kind]
         heads[kind], added[str(kind)] = _joined(head, trees), len(trees)
     facts = {**training_facts(items, after, seed), "adapted_from": base.fingerprint, "trees_added": added}

@@ -15,9 +15,9 @@ PACKAGE = ROOT / "cleaner"
 ORDER = (
     "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "calibration",
     "model", "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings", "evaluation",
-    "training", "cli",
+    "training", "adaptation", "cli",
 )  # fmt: skip
-LEARNING = {"training", "evaluation"}
+LEARNING = {"training", "evaluation", "adaptation"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
