@@ -45,6 +45,7 @@ LEAST_LINES: Final = 20  # in a leaf
 HOLD: Final = 5.0  # added to a leaf's second derivative: a leaf of few lines moves little
 STEEPEST: Final = 4.0  # of a line's working response, as the authors of LogitBoost advise
 TREE_FEATURES: Final = 0.3
+MOST_LINES: Final = 50_000  # drawn from more: these trees look at every value, which takes seconds each beyond that
 SURE: Final = 2.0  # standard errors that the gain on pages left out must be worth
 
 
@@ -132,6 +133,7 @@ def _learn(
 ) -> tuple[list[_Tree], npt.NDArray[np.float64]]:
     """The trees to add, and the log-odds of each line with those that have not seen its page's fold."""
     share = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
+    share *= min(1.0, MOST_LINES / share.sum())
     drawn = np.random.default_rng(seed).random(len(share)) < share
     sample = _Lines(lines.matrix[drawn], lines.labels[drawn], (lines.weight / share)[drawn], lines.scores[drawn])
     fold = data.fold_of_line[drawn]
