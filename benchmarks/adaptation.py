@@ -59,15 +59,17 @@ def measure(
     for name, items in sorted(sets.items()):
         for count in pages:
             rows: list[tuple[float, float, float]] = []
+            sizes: list[int] = []
             used: set[str] = set()
             for draw in range(draws):
                 for labelled, test in _splits(items, count, draw, same_site=same_site):
                     used.update(item.host for item in test)
+                    sizes.append(len(labelled))
                     adapted = adapt(labelled, base, seed=draw).model
                     own = train(labelled, seed=draw).model if alone else base
                     rows += zip(*(_f1(each, test) for each in (base, adapted, own)), strict=True)
             if rows:
-                _show(name, count, len(used), np.array(rows), alone=alone)
+                _show(name, np.mean(sizes), len(used), np.array(rows), alone=alone)
 
 
 def _splits(
@@ -97,11 +99,11 @@ def _f1(model: Model, items: Sequence[LabelledPage]) -> list[float]:
     return [score_page(item, page.text).f1 for item, page in zip(items, cleaned, strict=True)]
 
 
-def _show(name: str, count: int, units: int, rows: np.ndarray, *, alone: bool) -> None:
+def _show(name: str, count: np.floating, units: int, rows: np.ndarray, *, alone: bool) -> None:
     before, after, own = rows.T
     better, worse = (after > before + 0.02).sum(), (after < before - 0.02).sum()
     click.echo(
-        f"| {name} | {count} | {units} | {len(rows)} | {before.mean():.4f} | {after.mean():.4f} "
+        f"| {name} | {count:.0f} | {units} | {len(rows)} | {before.mean():.4f} | {after.mean():.4f} "
         f"| {(after - before).mean():+.4f} | {better} / {worse} | {f'{own.mean():.4f}' if alone else ''} |"
     )
 

@@ -22,6 +22,7 @@ from cleaner.features import feature_matrix
 from cleaner.labelled import LabelledPage
 from cleaner.model import Head, Model, pack_trees
 from cleaner.page import Floats, Kind
+from cleaner.segmentation import segment
 from cleaner.training import (
     FOLDS,
     SAMPLE,
@@ -46,7 +47,7 @@ HOLD: Final = 5.0  # added to a leaf's second derivative: a leaf of few lines mo
 STEEPEST: Final = 4.0  # of a line's working response, as the authors of LogitBoost advise
 TREE_FEATURES: Final = 0.3
 MOST_LINES: Final = 50_000  # drawn from more: these trees look at every value, which takes seconds each beyond that
-SURE: Final = 2.0  # standard errors that the gain on pages left out must be worth
+SURE: Final = 0.975  # that the gain on what was left out is none of chance's
 
 
 class _Tree(NamedTuple):
@@ -88,48 +89,58 @@ def adapt(
 ) -> Training:
     """``base`` with what labelled pages say beside it: trees added to the head of each kind that there are pages of.
 
-    The report compares both on pages that were left out: whole hosts where there are five or more, else pages. The
-    same pages, seed and base give the same file. Raises `BadLabels` for fewer than two pages, `BadModel` for a kind
-    that the base does not know.
+    The report compares both on pages that were left out: whole hosts where there are five or more, else pages. As these
+    pages also tell how many trees to add, what it says of new ones is a little too good. A kind of which there are
+    fewer than two pages stays as it is. The same pages, seed and base give the same file. Raises `BadLabels` where
+    that is so of both kinds, `BadModel` for a kind that the base does not know.
     """
-    if not items:
-        raise BadLabels("no labelled pages")
-    hosts = [item.host for item in items]
-    by_page = len(set(hosts)) < FOLDS
-    # A page that is there twice is in one fold.
-    names = [hashlib.sha256(item.page.content.encode("utf-8", "replace")).hexdigest() for item in items]
-    names = names if by_page else hosts
-    if len(set(names)) < 2:
-        raise BadLabels("one labelled page is too few: at least two are needed, to test on one that is new")
-    fold = folds_of(names, seed)
     heads = dict(base.heads)
     added: dict[str, int] = {}
+    left_out: dict[Kind, str] = {}
     after: dict[Kind, list[PageScore]] = {}
     before: dict[Kind, list[PageScore]] = {}
     for kind in Kind:
-        chosen = [(item, fold[name]) for item, name in zip(items, names, strict=True) if item.page.kind is kind]
-        if not chosen:
+        chosen = [item for item in items if item.page.kind is kind and len(segment(item.page))]
+        hosts = [item.host for item in chosen]
+        by_page = len(set(hosts)) < FOLDS
+        # A page that is there twice is in one fold.
+        names = [_digest(item) for item in chosen] if by_page else hosts
+        if len(set(names)) < 2:
             continue
         head = base.head(kind)
         if progress:
             progress(f"{kind}: aligning {len(chosen)} pages")
-        data = dataset_of([(item, "as is") for item, _ in chosen], [number for _, number in chosen], kind)
+        fold = folds_of(names, seed)
+        data = dataset_of([(item, "as is") for item in chosen], [fold[name] for name in names], kind)
+        unit = np.unique(names, return_inverse=True)[1]
         matrix = np.empty((len(data.page_of), len(head.features)), dtype=np.float32)
         for batch, rows in data.batches(np.arange(len(data.lines))):
             matrix[rows] = feature_matrix(batch, head.features, head.weights)
         lines = _Lines(matrix, data.labels, data.weight, head.scores(matrix))
-        trees, left_out = _learn(lines, data, seed, progress)
+        trees, unseen = _learn(lines, data, unit, seed, progress)
         before[kind] = score_lines(data, _judged(head, lines.scores, data))
-        after[kind] = score_lines(data, _judged(head, left_out, data))
+        after[kind] = score_lines(data, _judged(head, unseen, data))
         if sum(score.f1 for score in after[kind]) <= sum(score.f1 for score in before[kind]):
             trees, after[kind] = [], before[kind]
         heads[kind], added[str(kind)] = _joined(head, trees), len(trees)
-    facts = {**training_facts(items, after, seed), "adapted_from": base.fingerprint, "trees_added": added}
-    return Training(Model(heads, {**facts, **(about or {})}), after, before, "pages" if by_page else "hosts")
+        left_out[kind] = "pages" if by_page else "hosts"
+    if not after:
+        raise BadLabels("too few labelled pages: at least two of a kind are needed, to test on one that is new")
+    facts = {
+        **training_facts(items, after, seed),
+        "trees_added": added,
+        "adapted_from": {"fingerprint": base.fingerprint, **base.about},
+    }
+    model = Model(heads, {**facts, **(about or {})})
+    return Training(Model.from_bytes(model.to_bytes()), after, before, left_out)
+
+
+def _digest(item: LabelledPage) -> str:
+    return hashlib.sha256(item.page.content.encode("utf-8", "replace")).hexdigest()
 
 
 def _learn(
-    lines: _Lines, data: Dataset, seed: int, progress: Progress | None
+    lines: _Lines, data: Dataset, unit: npt.NDArray[np.int64], seed: int, progress: Progress | None
 ) -> tuple[list[_Tree], npt.NDArray[np.float64]]:
     """The trees to add, and the log-odds of each line with those that have not seen its page's fold."""
     share = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
@@ -149,19 +160,26 @@ def _learn(
         test = np.flatnonzero(data.fold_of_line == number)
         for step, tree in enumerate(trees, 1):
             path[step:, test] += tree(lines.matrix[test])
-    steps = _steps(path, data)
+    steps = _steps(path, data, unit)
     return fits[0][:steps], path[min(steps, len(path) - 1)]
 
 
-def _steps(path: npt.NDArray[np.float64], data: Dataset) -> int:
-    """How many trees give the least loss on pages left out; 0 where they gain no more than its standard error."""
+def _steps(path: npt.NDArray[np.float64], data: Dataset, unit: npt.NDArray[np.int64]) -> int:
+    """How many trees give the least loss on pages left out; 0 where chance could give what they gain.
+
+    ``unit`` is what each page was left out with, its host or itself: pages of one host err together, so a host is one
+    observation of Student's t.
+    """
+    from scipy.stats import t
+
     start = data.starts_of(np.ones(len(data.fold), dtype=bool))
     weight = data.weight + 1e-9  # a page of which every line may stay or go
     loss = np.logaddexp(0, path) - data.labels * path
     by_page = np.add.reduceat(loss * weight, start, axis=1) / np.add.reduceat(weight, start)
     best = int(by_page.mean(axis=1).argmin())
-    gain = by_page[0] - by_page[best]
-    return best if gain.mean() > SURE * gain.std() / np.sqrt(max(len(gain) - 1, 1)) else 0
+    gain = np.bincount(unit, weights=by_page[0] - by_page[best]) / np.bincount(unit)
+    enough = t.ppf(SURE, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
+    return best if gain.mean() > enough else 0
 
 
 def _boost(lines: _Lines, seed: int) -> list[_Tree]:
@@ -179,7 +197,10 @@ def _boost(lines: _Lines, seed: int) -> list[_Tree]:
         curve = p * (1 - p)
         response = np.clip((labels - p) / np.maximum(curve, 1e-9), -STEEPEST, STEEPEST)
         nodes = DecisionTreeRegressor(
-            max_leaf_nodes=LEAVES, min_samples_leaf=LEAST_LINES, max_features=TREE_FEATURES, random_state=seed + step
+            max_leaf_nodes=LEAVES,
+            min_samples_leaf=LEAST_LINES,
+            max_features=TREE_FEATURES,
+            random_state=(seed + step) % 2**32,
         ).fit(matrix, response, sample_weight=weight * curve + 1e-9)
         leaf, size = nodes.apply(matrix), nodes.tree_.node_count
         pull = np.bincount(leaf, weights=weight * (labels - p), minlength=size)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import tomllib
 import zlib
 from collections.abc import Container, Iterable, Iterator
@@ -132,7 +133,8 @@ def _from_row(row: dict[str, Any], where: str) -> LabelledPage:
 
 def _host(name: object) -> str:
     """A host as folds know it: the same with and without ``www.``, in any case of letters."""
-    return str(name).lower().removeprefix("www.")
+    known = str(name).lower()
+    return re.sub(r"^www\.|\.?(:\d+)?$", "", known) or known
 
 
 def _weight(value: object, where: str, default: float = 1.0) -> float:

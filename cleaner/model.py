@@ -42,7 +42,7 @@ VERSION = 5
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
 MAX_LEAVES = 128
-MAX_CONDITIONS = 1 << 16  # nearly ten times what is learnt; scoring sets them all out in memory
+MAX_CONDITIONS = 1 << 16  # four times what is learnt; scoring sets them all out in memory, each tree as the largest
 MAX_PAGE_WEIGHT = 1e6  # far above any that is learnt, and no sum of a page's numbers overflows
 _ARRAYS: dict[str, str] = {
     "tree": "<i4", "feature": "<i4", "threshold": "<f4", "first": "|u1", "past": "|u1", "leaf": "<i4",
@@ -347,8 +347,8 @@ def _check_head(head: Head) -> None:
         raise BadModel(f"a tree has too few or too many leaves (2 to {MAX_LEAVES})")
     if not len(head.feature) == len(head.threshold) == len(head.first) == len(head.past):
         raise BadModel("the conditions do not fit their arrays")
-    if len(head.feature) > MAX_CONDITIONS:
-        raise BadModel(f"the trees have {len(head.feature):,} conditions, more than {MAX_CONDITIONS:,}")
+    if (laid_out := int((leaves.max() - 1) * len(leaves))) > MAX_CONDITIONS:
+        raise BadModel(f"{len(leaves):,} trees need room for {laid_out:,} conditions, more than {MAX_CONDITIONS:,}")
     if (head.feature < 0).any() or (head.feature >= len(head.features)).any():
         raise BadModel("a condition looks at a feature that is not there")
     # The last leaf of a tree stays within reach whatever fails.

@@ -589,13 +589,16 @@ class Training:
     """What a training gave: the model, and for each kind the scores on hosts that the trees had not seen.
 
     The summaries are over pages as they are and, of text, their visible lines; ``scores`` has every rendering.
-    ``left_out`` is what the trees had not seen where that is not whole hosts.
+    ``left_out`` is what the trees had not seen of a kind, ``hosts`` or ``pages``; whole hosts where it says nothing.
     """
 
     model: Model
     scores: Mapping[Kind, Sequence[PageScore]]
     before: Mapping[Kind, Sequence[PageScore]] = field(default_factory=dict)
-    left_out: str = "hosts"
+    left_out: Mapping[Kind, str] = field(default_factory=dict)
+
+    def _left_out(self, kind: str) -> str:
+        return f"{self.left_out.get(Kind(kind), 'hosts')} left out"
 
     def summaries(self) -> dict[str, dict[str, Summary]]:
         """For each kind ``after`` (this training, out of fold) and, where compared, ``before``."""
@@ -613,6 +616,7 @@ class Training:
             rows = self.scores[Kind(kind)]
             out[kind] = {
                 **{name: s.as_dict() for name, s in row.items()},
+                "left_out": self.left_out.get(Kind(kind), "hosts"),
                 "groups": {name: {"pages": n, "f1": round(f1, 4)} for name, n, f1 in _groups(rows)},
                 "confidence_rank_correlation": {
                     name: round(rank_correlation([s.confidence or 0.0 for s in part], [s.f1 for s in part]), 4)
@@ -625,7 +629,7 @@ class Training:
         """The word F1 on what was left out by data set, page type and rendering, and the confidence's worth."""
         lines = []
         for kind, row in self.as_dict().items():
-            lines.append(f"{kind}, {self.left_out} left out: pages, word F1")
+            lines.append(f"{kind}, {self._left_out(kind)}: pages, word F1")
             lines += [f"  {name:44} {group['pages']:5}  {group['f1']:.4f}" for name, group in row["groups"].items()]
             for name, value in row["confidence_rank_correlation"].items():
                 lines.append(f"  {name + ': confidence against word F1, rank correlation':52} {value:.3f}")
@@ -633,14 +637,13 @@ class Training:
 
     def as_text(self) -> str:
         """The before/after table: the given model against this training on hosts (or pages) left out of it."""
-        title = f"word F1 after ({self.left_out} left out)"
-        lines = [f"{'kind':6} {'pages':>5}  {'word F1 before':<22} {title:<32} {'change':>7}"]
+        lines = [f"{'kind':6} {'pages':>5}  {'word F1 before':<22} {'word F1 after':<38} {'change':>7}"]
         for kind, row in self.summaries().items():
             after, before = row["after"], row.get("before")
             shown = f"{before.f1:.4f} ({before.low:.3f}-{before.high:.3f})" if before else "-"
             change = f"{after.f1 - before.f1:+.4f}" if before else ""
-            now = f"{after.f1:.4f} ({after.low:.3f}-{after.high:.3f})"
-            lines.append(f"{kind:6} {after.pages:5}  {shown:<22} {now:<32} {change:>7}")
+            now = f"{after.f1:.4f} ({after.low:.3f}-{after.high:.3f}, {self._left_out(kind)})"
+            lines.append(f"{kind:6} {after.pages:5}  {shown:<22} {now:<38} {change:>7}")
         return "\n".join(lines)
 
 

@@ -384,10 +384,13 @@ def test_rows_of_one_site_have_one_host(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     urls = ["https://www.Example.org/a", "http://example.org/b"]
     path.write_text("".join(json.dumps({"html": "<p>x", "gold": "x", "url": url}) + "\n" for url in urls))
-    hosts = ["www.example.ORG", "example.org"]
+    hosts = ["www.example.ORG", "example.org", "example.org.", "example.org:8080", "www."]
     with path.open("a") as rows:
         rows.writelines(json.dumps({"html": "<p>x", "gold": "x", "host": host}) + "\n" for host in hosts)
-    assert [item.host for item in read_labelled(path)] == ["example.org"] * 4
+    assert [item.host for item in read_labelled(path)] == ["example.org"] * 6 + ["www."]
+    put(tmp_path / "sites", {"www.Example.org/a.html": "<p>x", "www.Example.org/a.gold.txt": "x"})
+    put(tmp_path / "sites", {"b/b.html": "<p>x", "b/b.gold.txt": "x", "b/site.toml": 'host = "Example.org"'})
+    assert {item.host for item in read_labelled(tmp_path / "sites")} == {"example.org"}
 
 
 def test_every_line_without_a_mark_is_found(tmp_path: Path) -> None:

@@ -445,6 +445,15 @@ def test_more_conditions_than_any_training_gives_are_refused() -> None:
         Model.from_bytes(Model({Kind.HTML: large}).to_bytes())
 
 
+def test_many_small_trees_beside_a_large_one_are_refused() -> None:
+    stump = [(0, 0.5, 1, 2, 0.0), (-1, 0.0, 0, 0, -1.0), (-1, 0.0, 0, 0, 1.0)]
+    large = grow([0] * (MAX_LEAVES - 1), [0.0] * (MAX_LEAVES - 1), [0] * (MAX_LEAVES - 1), [0.0] * (2 * MAX_LEAVES - 1))
+    few, many = (head_of(pack_trees([large, *[stump] * count])) for count in (100, 600))
+    assert Model.from_bytes(Model({Kind.HTML: few}).to_bytes())
+    with pytest.raises(BadModel, match="conditions, more than"):
+        Model.from_bytes(Model({Kind.HTML: many}).to_bytes())
+
+
 def test_a_feature_named_twice_is_refused() -> None:
     head = next(iter(toy_model().heads.values()))
     twice = head._replace(features=(*head.features, head.features[0]))

@@ -453,6 +453,38 @@ def test_a_truncated_warc_does_not_give_half_a_page(tmp_path: Path) -> None:
         assert [bool(item.error) for item in found] == [False, False, True], found
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_of_several_broken_warc_records_each_is_a_row_and_no_other_is_lost(tmp_path: Path, packed: bool) -> None:
+    pytest.importorskip("fastwarc")
+    parts = [record(i, f"page {i} {os.urandom(50).hex()}".encode()) for i in range(40)]
+    broken = {3, 10, 15, 16, 30}
+    for i in broken:
+        parts[i] = parts[i] if packed else parts[i].replace(b"WARC/1.0", b"WARX/1.0")
+    if packed:
+        parts = [gzip.compress(part) for part in parts]
+        for i in broken:
+            parts[i] = parts[i][:20] + b"\xff" * 30 + parts[i][50:]
+    path = tmp_path / ("a.warc.gz" if packed else "a.warc")
+    path.write_bytes(b"".join(parts))
+    found = items(path)
+    assert [item.id for item in found if not item.error] == [f"urn:uuid:{i}" for i in range(40) if i not in broken]
+    assert len(broken) - 1 <= len(faults(found)) <= len(broken), "two side by side may be one"
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_warc_that_was_cut_in_a_header_is_said(tmp_path: Path, packed: bool) -> None:
+    pytest.importorskip("fastwarc")
+    pack = gzip.compress if packed else bytes
+    parts = [pack(record(i, os.urandom(300).hex().encode())) for i in range(3)]
+    path = tmp_path / ("a.warc.gz" if packed else "a.warc")
+    for cut in (5, 12, 20, 60):
+        path.write_bytes(b"".join(parts[:2]) + parts[2][:cut])
+        found = items(path)
+        assert [bool(item.error) for item in found] == [False, False, True], cut
+    path.write_bytes(b"".join(parts) + b"\r\n\r\n" * (not packed))
+    assert not faults(items(path))
+
+
 @pytest.mark.parametrize("content", [b"", b"WARC/1.0\r\nContent-Length: 3\r\n\r\nabc\r\n\r\n"])
 def test_a_warc_without_a_record_is_said(tmp_path: Path, content: bytes) -> None:
     pytest.importorskip("fastwarc")
@@ -581,6 +613,11 @@ def test_urls_that_an_earlier_run_has_written_are_named_only(server: str, tmp_pa
     assert [item.id for item in found] == [f"{server}/{page}" for page in ("1a", "1b", "2a", "2b")]
     assert [item.name for item in found] == [name_from_url(item.id) for item in found]
     assert [path for path, _ in _Handler.visits] == ["/2b"]
+    for place in (tmp_path, tmp_path / "*.txt"):  # a folder and a pattern are one target of several lists
+        _Handler.visits.clear()
+        again = list(open_sources([str(place)], options))
+        assert [item.id for item in again] == [item.id for item in found]
+        assert [path for path, _ in _Handler.visits] == ["/2b"]
     _Handler.visits.clear()
     found = list(open_sources([f"{server}/a", f"{server}/b"], SourceOptions(done=1)))
     assert [item.id for item in found] == [f"{server}/a", f"{server}/b"]

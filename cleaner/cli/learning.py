@@ -19,7 +19,7 @@ __all__ = ["check", "evaluate", "info", "train"]
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The model file to write.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of folds and trees.")
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Seed of folds and trees.")
 @click.option("--kind", type=KINDS, default="auto", show_default=True, help="Learn from pages of one kind only.")
 @click.option(
     "--adapt",
@@ -44,7 +44,8 @@ def train(
     """Train a model on labelled pages (story.html with story.gold.txt) and compare it with the present one.
 
     Text can be marked line by line instead: story.marked.txt, with + (story), - (junk) or ? (either) and a blank before
-    each line. The report is made on hosts that were left out of the training. The model serves `clean --model FILE`.
+    each line. The report is made on hosts (or pages) that were left out of the training. The model serves `clean
+    --model FILE`.
 
     A model learnt from a hundred pages alone knows little of other sites. With --adapt the present model stays, and
     what your pages say beside it is added: ten pages can be enough. Nothing is added where pages left out gain nothing.
@@ -81,10 +82,15 @@ def train(
     if details and not as_json:
         click.echo(training.details())
     if not quiet:
-        for name, row in training.summaries().items():
+        summaries = training.summaries()
+        for name in sorted({str(item.page.kind) for item in items} - set(summaries)):
+            click.echo(f"{name}: too few pages to learn from, so nothing was added", err=True)
+        for name, row in summaries.items():
             if adapt:
                 trees = training.model.about["trees_added"][name]
-                done = f"{trees} trees added" if trees else "nothing gained on pages left out, so nothing was added"
+                done = (
+                    f"{trees} trees added" if trees else "no gain on pages left out that is sure, so nothing was added"
+                )
                 click.echo(f"{name}: {done}", err=True)
             elif "before" in row and row["after"].f1 < row["before"].f1:
                 click.echo(f"{name}: the present model does better; --adapt begins from it", err=True)

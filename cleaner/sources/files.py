@@ -18,6 +18,7 @@ from cleaner.sources.items import (
     SourceOptions,
     bounded_gunzip,
     describe,
+    left_of,
     printable,
     read_stream,
     too_large,
@@ -97,8 +98,11 @@ def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
 
     found = sorted(glob.glob(target, recursive=True), key=os.fsencode)  # noqa: PTH207 - Path.glob knows no absolute pattern
     files = [name for name in found if Path(name).is_file()]
+    given = 0
     for name in files:
-        yield from _file(Path(name), name, printable(name), options)
+        for item in _file(Path(name), name, printable(name), left_of(options, given)):
+            given += 1
+            yield item
     if not files:
         yield Item(printable(target), "pattern", printable(target), error="no file matches the pattern")
 
@@ -183,6 +187,7 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
     label = printable(str(root))
     inside = root.resolve()
     pending: list[tuple[Path, str, bool]] = [(root, "", True)]
+    given = 0
     found = False
     while pending:
         path, relative, is_folder = pending.pop()
@@ -195,14 +200,19 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
             found = True
             form = options.format if options.format != "auto" else source_format(relative)
             if item.error is None and form != "page":
-                yield from open_container(path, item.id, form, f"{prefix}{PurePosixPath(relative).parent}/", options)
+                folder = f"{prefix}{PurePosixPath(relative).parent}/"
+                for one in open_container(path, item.id, form, folder, left_of(options, given)):
+                    given += 1
+                    yield one
             else:
+                given += 1
                 yield item._replace(name=prefix + item.name)
             continue
         try:
             entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(path)]
         except OSError as error:
             found = True
+            given += 1
             at = printable(str(path))
             yield Item(at, prefix + relative, label, error=f"folder cannot be listed: {describe(error)}")
             continue
@@ -295,8 +305,11 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> 
         raise BadInput(too_large(max_bytes))
     with archive.open(info) as stream:  # the size in the directory may lie, so the reading is bounded too
         if info.filename.lower().endswith(".zst"):
-            with unzstd(stream) as unzipped:
-                return read_stream(unzipped, max_bytes)
+            try:
+                with unzstd(stream) as unzipped:
+                    return read_stream(unzipped, max_bytes)
+            except EOFError as error:
+                raise BadInput(describe(error)) from error
         data = read_stream(stream, max_bytes)
     return bounded_gunzip(data, max_bytes) if info.filename.lower().endswith(".gz") else data
 
@@ -307,5 +320,5 @@ def _zip_fault(error: Exception) -> str:
     from zipfile import BadZipFile
 
     if isinstance(error, BadZipFile | zlib.error | EOFError):
-        return f"broken zip archive ({error or 'ends too early'})"
+        return f"broken zip archive ({str(error) or 'ends too early'})"
     return describe(error)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "MAX_BYTES", "Item", "KindHint", "SourceFormat", "SourceOptions", "bounded_gunzip", "describe", "name_from_url",
-    "open_binary", "printable", "read_bounded", "read_stream", "too_large", "unzstd",
+    "MAX_BYTES", "Item", "KindHint", "SourceFormat", "SourceOptions", "bounded_gunzip", "describe", "left_of",
+    "name_from_url",    "open_binary", "printable", "read_bounded", "read_stream", "too_large", "unzstd",
 ]  # fmt: skip
 
 # The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
@@ -85,6 +85,11 @@ class Item(NamedTuple):
         if self.path is None:
             raise BadInput("the source gave no page")
         return read_bounded(self.path, max_bytes)
+
+
+def left_of(options: SourceOptions, given: int) -> SourceOptions:
+    """The options for what follows the first ``given`` pages of a source: so many fewer of it are ``done``."""
+    return options._replace(done=max(0, options.done - given)) if options.done else options
 
 
 def too_large(max_bytes: int) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator
 
 from cleaner.errors import BadInput, FetchFailed
-from cleaner.sources.items import Item, SourceOptions, describe, name_from_url, read_stream
+from cleaner.sources.items import Item, SourceOptions, describe, left_of, name_from_url, read_stream
 
 __all__ = ["can_be_read_twice", "count_pages", "is_url", "is_whole_source", "open_source", "open_sources"]
 
@@ -59,8 +59,7 @@ def open_sources(targets: Iterable[str], options: SourceOptions) -> Generator[It
     targets = list(targets)
     given = 0
     for target in targets:
-        left = options._replace(done=max(0, options.done - given))
-        for item in open_source(target, left, prefixed=len(targets) > 1):
+        for item in open_source(target, left_of(options, given), prefixed=len(targets) > 1):
             given += 1
             yield item
 

@@ -31,8 +31,8 @@ PAGE_TYPES: Final = frozenset(("text/html", "application/xhtml+xml", "text/plain
 _GZIP_MEMBER: Final = re.compile(rb"\x1f\x8b\x08")
 _PLAIN_RECORD: Final = re.compile(rb"(?<=\n)WARC/\d\.\d\r\n|\AWARC/\d\.\d\r\n")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
+_LENGTH: Final = re.compile(rb"^content-length:[ \t]*(\d{1,15})[ \t]*\r?$", re.I | re.M)
 _STEP: Final = 1 << 20
-_TRUNCATED: Final = "truncated record"
 _BROTLI_STEP: Final = 64  # bytes, because these can unfold to 40 MB in a bomb
 
 
@@ -61,25 +61,32 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     wanted = WarcRecordType.response | WarcRecordType.conversion
-    start = 0  # where this reading began; positions that FastWARC gives count from there
+    start = 0  # where this reading began
     known = False
     while True:
         # All types are asked for, so that the position of the last good record is known when one is broken.
         records: Any = None
-        last = -1
-        told = False  # a record that ends too early has its row already when the reading breaks behind it
+        last = -1  # where the last sound record begins
+        shift: int | None = None
+        told = False  # a record with an error has its row already when the reading breaks behind it
         while True:
             try:
                 if records is None:
                     records = iter(ArchiveIterator(stream, parse_http=False, record_types=WarcRecordType.any_type))
                 record = next(records)
-                last = record.stream_pos
+                if shift is None:
+                    # Some releases of FastWARC count from where the reading began, some from the file's beginning.
+                    shift = start - record.stream_pos if start else 0
+                last = record.stream_pos + shift
                 known = known or bool(record.record_type & WarcRecordType.any_type)
-                item = _item(record, label, start + last, options) if record.record_type & wanted else None
-                told = item is not None and item.error is not None and item.error.startswith(_TRUNCATED)
+                item = _item(record, label, last, options) if record.record_type & wanted else None
+                told = item is not None and item.error is not None
             except StopIteration:
                 if not known and start == 0:
                     yield Item(label, label, label, error="no WARC record in this file")
+                elif last >= 0 and seekable and not told and (left := _left_over(stream, last)):
+                    message = f"truncated: {left:,} bytes after the last whole record are no record"
+                    yield Item(f"{label}@{last}+", f"{last}-rest", label, error=message)
                 return
             except (KeyboardInterrupt, SystemExit, GeneratorExit):
                 raise
@@ -88,7 +95,7 @@ def _records(stream: IO[bytes], label: str, options: SourceOptions, *, seekable:
                 break
             if item is not None:
                 yield item
-        at = start + max(last, 0)
+        at = max(last, start)
         if last < 0 and start == 0 and not _begins_like_warc(stream, seekable):
             yield Item(label, label, label, error="not a WARC file")
             return
@@ -135,13 +142,15 @@ def _item(record: Any, label: str, at: int, options: SourceOptions) -> Item | No
     url = printable(url.strip("<> ")) if url else None
     item_id = printable(headers.get("WARC-Record-ID") or f"{label}@{at}").strip("<>")
     name = name_from_url(url) if url else f"{at}"
-    length = int(headers.get("Content-Length") or 0)
+    length = int(headers.get("Content-Length", -1))
+    if length < 0:
+        return Item(item_id, name, label, url=url, error="truncated record: its header does not tell its length")
     # Headers and chunk sizes come on top of a page of the largest size; more than twice is read by nobody.
     if length > 2 * options.max_bytes + 65_536:
         return Item(item_id, name, label, url=url, error=too_large(options.max_bytes))
     block: bytes = record.reader.read()
     if len(block) < length:
-        return Item(item_id, name, label, url=url, error=f"{_TRUNCATED}: {len(block):,} of {length:,} bytes")
+        return Item(item_id, name, label, url=url, error=f"truncated record: {len(block):,} of {length:,} bytes")
     language = (headers.get("WARC-Identified-Content-Language") or "").split(",")[0] or None
     if not block.startswith(b"HTTP/"):
         kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
@@ -269,6 +278,23 @@ def _member_end(stream: IO[bytes], at: int) -> int:
     except zlib.error:
         return -1
     return at - len(unzip.unused_data) if unzip.eof else -1
+
+
+def _left_over(stream: IO[bytes], last: int) -> int:
+    """How many bytes stand behind the last record, which begins at byte ``last``; its own, if it has no end.
+
+    A crawl that was cut in a record's header ends there without a word.
+    """
+    stream.seek(last)
+    head = stream.read(_STEP)
+    if head.startswith(b"\x1f\x8b"):
+        end = _member_end(stream, last)
+    else:
+        fields, gap, _ = head.partition(b"\r\n\r\n")
+        length = _LENGTH.search(fields)
+        end = last + len(fields) + len(gap) + int(length[1]) if length and gap else -1
+    stream.seek(end if end >= 0 else last)
+    return len(stream.read(_STEP).strip(b"\r\n\0"))
 
 
 def _is_member(stream: IO[bytes], at: int) -> bool:
