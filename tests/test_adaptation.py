@@ -172,7 +172,7 @@ def test_the_command_adapts_and_tells_what_it_did(tmp_path: Path) -> None:
     done = run("train", tmp_path / "pages", "--adapt", "-o", mine, "--model", tmp_path / "base.model", timeout=120)
     assert done.returncode == 0, done.stderr
     assert b"pages left out" in done.stdout
-    assert re.search(rb"html: \d+ trees added", done.stderr)
+    assert re.search(rb"html: \d+ trees added, for pages of the same sites", done.stderr)
     assert Model.load(mine).about["adapted_from"]["fingerprint"] == BASE.fingerprint
     missing = run("train", tmp_path / "pages", "--adapt", "-o", mine, "--model", tmp_path / "no.model")
     assert missing.returncode != 0

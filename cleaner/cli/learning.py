@@ -58,6 +58,7 @@ def train(
     """
     from cleaner.errors import BadModel
     from cleaner.model import Model, shipped_model
+    from cleaner.page import Kind
     from cleaner.training import train as train_on
 
     check_writable(output)
@@ -88,9 +89,9 @@ def train(
         for name, row in summaries.items():
             if adapt:
                 trees = training.model.about["trees_added"][name]
-                done = (
-                    f"{trees} trees added" if trees else "no gain on pages left out that is sure, so nothing was added"
-                )
+                done = f"{trees} trees added" if trees else "no sure gain on pages left out, so nothing was added"
+                if trees and training.left_out.get(Kind(name)) == "pages":
+                    done += ", for pages of the same sites; for others label pages of five sites or more"
                 click.echo(f"{name}: {done}", err=True)
             elif "before" in row and row["after"].f1 < row["before"].f1:
                 click.echo(f"{name}: the present model does better; --adapt begins from it", err=True)
