@@ -49,7 +49,8 @@ _ARRAYS: dict[str, str] = {
     "value": "<f4", "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
 }  # fmt: skip
 _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.info` knows these itself
-_ROWS = 1024  # rows scored at once, so that their conditions stay in the processor's cache
+# Rows scored at once: an operation has its price, however many rows it serves; and memory, a byte a row and condition.
+_ROWS, _CELLS = 4096, 1 << 25
 
 
 class _Learnt(NamedTuple):
@@ -109,8 +110,9 @@ class Head(_Learnt):
         columns = np.ascontiguousarray(matrix.T)
         n = columns.shape[1]
         out = np.full(n, self.base, dtype=np.float64)
-        for low in range(0, n, _ROWS):
-            block = columns[:, low : low + _ROWS]
+        step = max(8, min(_ROWS, _CELLS // len(plan.threshold)))
+        for low in range(0, n, step):
+            block = columns[:, low : low + step]
             rows = block.shape[1]
             failed = np.empty((len(plan.threshold), rows), dtype=bool)
             for feature, start, stop in plan.tests:

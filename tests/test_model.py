@@ -95,9 +95,9 @@ def test_more_conditions_than_a_block_holds(leaves: int) -> None:
                 [float(rng.randint(-9, 9)) for _ in range(2 * leaves - 1)],
             )
         )
-    matrix = np.random.default_rng(3).normal(size=(1100, COLUMNS)).astype(np.float32)
+    matrix = np.random.default_rng(3).normal(size=(4300, COLUMNS)).astype(np.float32)
     found = head_of(pack_trees(forest)).scores(matrix)
-    for at in (0, 511, 512, 1023, 1024, 1099):
+    for at in (0, 7, 8, 2000, *range(2190, 2210), 4095, 4096, 4299):
         assert found[at] == sum(walk(nodes, matrix[at]) for nodes in forest)
 
 
