@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, cpu_count, delayed
 
+from cleaner.calibration import probability
 from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore
 from cleaner.features import feature_matrix
@@ -25,12 +26,12 @@ from cleaner.page import Floats, Kind
 from cleaner.segmentation import segment
 from cleaner.training import (
     FOLDS,
-    SAMPLE,
     Dataset,
     Training,
     dataset_of,
     folds_of,
     score_lines,
+    share_drawn,
     training_facts,
 )
 
@@ -143,7 +144,7 @@ def _learn(
     lines: _Lines, data: Dataset, unit: npt.NDArray[np.int64], seed: int, progress: Progress | None
 ) -> tuple[list[_Tree], npt.NDArray[np.float64]]:
     """The trees to add, and the log-odds of each line with those that have not seen its page's fold."""
-    share = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
+    share = share_drawn(data)
     share *= min(1.0, MOST_LINES / share.sum())
     drawn = np.random.default_rng(seed).random(len(share)) < share
     sample = _Lines(lines.matrix[drawn], lines.labels[drawn], (lines.weight / share)[drawn], lines.scores[drawn])
@@ -193,7 +194,7 @@ def _boost(lines: _Lines, seed: int) -> list[_Tree]:
     odds = scores.copy()
     trees: list[_Tree] = []
     for step in range(STEPS):
-        p = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+        p = probability(odds)
         curve = p * (1 - p)
         response = np.clip((labels - p) / np.maximum(curve, 1e-9), -STEEPEST, STEEPEST)
         nodes = DecisionTreeRegressor(
@@ -227,5 +228,6 @@ def _joined(head: Head, trees: Sequence[_Tree]) -> Head:
 
 def _judged(head: Head, scores: npt.NDArray[np.float64], data: Dataset) -> Floats:
     """Log-odds as probabilities, calibrated as the head does."""
-    raw = (1 / (1 + np.exp(-np.clip(scores, -30, 30)))).astype(np.float32)
-    return head.calibrate(raw, data.words, data.starts_of(np.ones(len(data.fold), dtype=bool)))
+    return head.calibrate(
+        probability(scores).astype(np.float32), data.words, data.starts_of(np.ones(len(data.fold), dtype=bool))
+    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cleaner.page import Floats
 
-__all__ = ["PAGE_NUMBERS", "PAGE_WEIGHTS", "Calibration", "calibrated", "log_odds", "page_numbers"]
+__all__ = ["PAGE_NUMBERS", "PAGE_WEIGHTS", "Calibration", "calibrated", "log_odds", "page_numbers", "probability"]
 
 PAGE_NUMBERS: Final = 6
 PAGE_WEIGHTS: Final = 2 * (PAGE_NUMBERS + 1)  # shift and slope, each a constant and one weight a number
@@ -31,6 +31,12 @@ def log_odds(probabilities: Floats) -> npt.NDArray[np.float64]:
     """The log-odds of probabilities, cut at one in ten thousand."""
     p = np.clip(probabilities.astype(np.float64), _EDGE, 1 - _EDGE)
     out: npt.NDArray[np.float64] = np.log(p / (1 - p))
+    return out
+
+
+def probability(odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The probabilities of log-odds; beyond thirty they are as good as sure."""
+    out: npt.NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
     return out
 
 
@@ -74,8 +80,7 @@ def calibrated(
     shift, slope = np.einsum("pk,wk->wp", by_page, weights.astype(np.float64).reshape(2, -1))
     page = np.repeat(np.arange(len(start)), np.diff(start, append=len(probabilities)))
     odds = shift[page] + np.maximum(slope, _LEAST_SLOPE)[page] * log_odds(probabilities)
-    moved: Floats = (1 / (1 + np.exp(-np.clip(odds, -30, 30)))).astype(np.float32)
-    return moved
+    return probability(odds).astype(np.float32)
 
 
 class Calibration(NamedTuple):

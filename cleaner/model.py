@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from cleaner.calibration import PAGE_WEIGHTS, Calibration
+from cleaner.calibration import PAGE_WEIGHTS, Calibration, probability
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
@@ -130,8 +130,7 @@ class Head(_Learnt):
 
     def predict(self, matrix: npt.NDArray[np.float32]) -> Floats:
         """The probability that each row is main content, as the trees see it: shape (n,), 0..1, not calibrated."""
-        raw: Floats = (1 / (1 + np.exp(-np.clip(self.scores(matrix), -30, 30)))).astype(np.float32)
-        return raw
+        return probability(self.scores(matrix)).astype(np.float32)
 
     def calibrate(self, probabilities: Floats, words: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> Floats:
         """What `predict` gave for the lines of some pages, calibrated: shape (n,), 0..1.

@@ -34,7 +34,7 @@ from cleaner.tokens import Hashes, tokenize
 
 __all__ = [
     "Dataset", "Training", "cross_calibrated", "dataset_of", "fit_head", "fold_heads", "folds_of", "make_dataset",
-    "score_lines", "train", "training_facts",
+    "score_lines", "share_drawn", "train", "training_facts",
 ]  # fmt: skip
 
 Progress = Callable[[str], None]
@@ -365,6 +365,12 @@ class Sample(NamedTuple):
         return Sample(*(column[self.fold != fold] for column in self))
 
 
+def share_drawn(data: Dataset) -> npt.NDArray[np.float64]:
+    """The chance of each line to be drawn, so that about `SAMPLE` lines of a page are: shape (lines,), above 0 to 1."""
+    share: npt.NDArray[np.float64] = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
+    return share
+
+
 def make_sample(
     data: Dataset, matrix: npt.NDArray[np.float32], words: Sequence[HashedWeights], *, seed: int = 0
 ) -> Sample:
@@ -372,7 +378,7 @@ def make_sample(
 
     A page of a thousand lines tells hardly more than one of a hundred, and most lines are on such pages.
     """
-    share = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
+    share = share_drawn(data)
     rows = np.random.default_rng(seed).random(len(share)) < share
     learnt = _foreign(data, matrix, words, seed)
     return Sample(learnt[rows], data.labels[rows], (data.weight / share)[rows], data.fold_of_line[rows])

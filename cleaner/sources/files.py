@@ -305,11 +305,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> 
         raise BadInput(too_large(max_bytes))
     with archive.open(info) as stream:  # the size in the directory may lie, so the reading is bounded too
         if info.filename.lower().endswith(".zst"):
-            try:
-                with unzstd(stream) as unzipped:
-                    return read_stream(unzipped, max_bytes)
-            except EOFError as error:
-                raise BadInput(describe(error)) from error
+            with unzstd(stream) as unzipped:
+                return read_stream(unzipped, max_bytes)
         data = read_stream(stream, max_bytes)
     return bounded_gunzip(data, max_bytes) if info.filename.lower().endswith(".gz") else data
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_BYTES", "Item", "KindHint", "SourceFormat", "SourceOptions", "bounded_gunzip", "describe", "left_of",
-    "name_from_url",    "open_binary", "printable", "read_bounded", "read_stream", "too_large", "unzstd",
+    "name_from_url", "open_binary", "printable", "read_bounded", "read_stream", "too_large", "unzstd",
 ]  # fmt: skip
 
 # The largest page of Common Crawl is 1 MiB (it truncates there). Cleaning takes about 60 bytes of memory a byte.
@@ -144,7 +144,7 @@ def unzstd(raw: IO[bytes]) -> io.BufferedReader:
 
 
 class _Unzstd(io.RawIOBase):
-    """Zstandard decompressed as a stream, all frames; a frame that ends too early is an ``EOFError``."""
+    """Zstandard decompressed as a stream, all frames; a frame that ends too early is a ``BadInput``."""
 
     # zstd's own stream reader takes a truncated frame for a whole one. A kilobyte at a time, because one can unfold
     # to 32 MB in a bomb.
@@ -170,7 +170,7 @@ class _Unzstd(io.RawIOBase):
             )
             if not data:
                 if self._frame is not None and not self._frame.eof:
-                    raise EOFError
+                    raise BadInput(describe(EOFError()))
                 return 0
             if self._frame is None or self._frame.eof:
                 self._frame = self._zstandard.ZstdDecompressor().decompressobj()
