@@ -121,7 +121,8 @@ class Judged:
 @click.option("--seed", default=0, show_default=True)
 def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     """Learn the weights from sites of several pages, and judge them on sites left out."""
-    from cleaner.training import cross_calibrated, fit_trees, make_dataset, make_matrices, out_of_fold
+    from cleaner.fitting import fit_trees
+    from cleaner.training import cross_calibrated, make_dataset, make_matrices, out_of_fold
 
     items = read_labelled(paths)
     rng = random.Random(seed)

@@ -77,7 +77,7 @@ def stages(cleaner: Cleaner, pages: Sequence[Page]) -> np.ndarray:
     matrix = compute(columns, head.features)
     out[:, 4] = share * (clock() - start) - out[:, 3]
     start = clock()
-    scores = head.calibrate(head.predict(matrix), columns.tokens.words, columns.start)
+    scores = head.calibrate(head.predict(matrix, columns.start), columns.tokens.words, columns.start)
     out[:, 5] = share * (clock() - start)
     bounds = np.cumsum(sizes)[:-1]
     for row, page, found, p, w in zip(

@@ -117,7 +117,7 @@ def adapt(
         matrix = np.empty((len(data.page_of), len(head.features)), dtype=np.float32)
         for batch, rows in data.batches(np.arange(len(data.lines))):
             matrix[rows] = feature_matrix(batch, head.features, head.weights)
-        lines = _Lines(matrix, data.labels, data.weight, head.scores(matrix))
+        lines = _Lines(matrix, data.labels, data.weight, head.scores(matrix, data.starts))
         trees, unseen = _learn(lines, data, unit, seed, progress)
         before[kind] = score_lines(data, _judged(head, lines.scores, data))
         after[kind] = score_lines(data, _judged(head, unseen, data))
@@ -173,7 +173,7 @@ def _steps(path: npt.NDArray[np.float64], data: Dataset, unit: npt.NDArray[np.in
     """
     from scipy.stats import t
 
-    start = data.starts_of(np.ones(len(data.fold), dtype=bool))
+    start = data.starts
     weight = data.weight + 1e-9  # a page of which every line may stay or go
     loss = np.logaddexp(0, path) - data.labels * path
     by_page = np.add.reduceat(loss * weight, start, axis=1) / np.add.reduceat(weight, start)
@@ -228,6 +228,4 @@ def _joined(head: Head, trees: Sequence[_Tree]) -> Head:
 
 def _judged(head: Head, scores: npt.NDArray[np.float64], data: Dataset) -> Floats:
     """Log-odds as probabilities, calibrated as the head does."""
-    return head.calibrate(
-        probability(scores).astype(np.float32), data.words, data.starts_of(np.ones(len(data.fold), dtype=bool))
-    )
+    return head.calibrate(probability(scores).astype(np.float32), data.words, data.starts)

@@ -27,6 +27,7 @@ from cleaner.calibration import PAGE_WEIGHTS, Calibration, probability
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
+from cleaner.network import Network
 from cleaner.page import Floats, Kind, Lines
 from cleaner.tokens import Hashes
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Model", "shipped_model"]
 
 MAGIC = b"CLEANER\n"
-VERSION = 5
+VERSION = 6
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
 MAX_LEAVES = 128
@@ -46,7 +47,8 @@ MAX_CONDITIONS = 1 << 16  # four times what is learnt; scoring sets them all out
 MAX_PAGE_WEIGHT = 1e6  # far above any that is learnt, and no sum of a page's numbers overflows
 _ARRAYS: dict[str, str] = {
     "tree": "<i4", "feature": "<i4", "threshold": "<f4", "first": "|u1", "past": "|u1", "leaf": "<i4",
-    "value": "<f4", "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
+    "value": "<f4", "net_mean": "<f4", "net_scale": "<f4", "net_weight": "<i2", "net_unit": "<f4", "net_bias": "<f4",
+    "net_out": "<f4", "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
 }  # fmt: skip
 _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.info` knows these itself
 # Rows scored at once: an operation has its price, however many rows it serves; and memory, a byte a row and condition.
@@ -58,8 +60,9 @@ class _Learnt(NamedTuple):
 
     Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails), each with the
     leaves ``first:past`` that are out of reach when it fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to
-    right. The sum of leaf values and ``base`` is a log-odds; ``page`` are the weights of `cleaner.calibration` and
-    ``knot_in``/``knot_out`` the knots that follow. ``structure`` and ``wording`` are the weights of the features
+    right. ``net_…`` are the arrays of a `cleaner.network.Network`, laid flat; empty ones are no network. The sum of
+    leaf values, what the network adds and ``base`` is a log-odds; ``page`` are the weights of `cleaner.calibration`
+    and ``knot_in``/``knot_out`` the knots that follow. ``structure`` and ``wording`` are the weights of the features
     learnt from words (`cleaner.features.hashed`); empty ones know nothing.
     """
 
@@ -77,10 +80,16 @@ class _Learnt(NamedTuple):
     structure: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
     wording: npt.NDArray[np.float16] = np.zeros(0, dtype=np.float16)
     page: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    net_mean: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    net_scale: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    net_weight: npt.NDArray[np.int16] = np.zeros(0, dtype=np.int16)
+    net_unit: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    net_bias: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    net_out: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
 
 class Head(_Learnt):
-    """The trees and the calibration for one kind of page, and what they say of pages."""
+    """The trees, the network and the calibration for one kind of page, and what they say of pages."""
 
     # A head is equal to itself only: its arrays could not be asked for a yes or no.
     __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
@@ -92,7 +101,8 @@ class Head(_Learnt):
         """
         columns = Columns(pages, self.weights)
         tokens = columns.tokens
-        probabilities = self.calibrate(self.predict(compute(columns, self.features)), tokens.words, columns.start)
+        raw = self.predict(compute(columns, self.features), columns.start)
+        probabilities = self.calibrate(raw, tokens.words, columns.start)
         return probabilities, tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True)
 
     @cached_property
@@ -104,8 +114,20 @@ class Head(_Learnt):
     def _plan(self) -> _Plan:
         return _plan(self)
 
-    def scores(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """The log-odds of each row, before calibration: shape (n,)."""
+    @cached_property
+    def network(self) -> Network | None:
+        """The network beside the trees, where there is one."""
+        if not len(self.net_bias):
+            return None
+        weight = self.net_weight.astype(np.float32).reshape(-1, len(self.features), len(self.net_bias))
+        return Network(self.net_mean, self.net_scale, weight, self.net_unit, self.net_bias, self.net_out)
+
+    def scores(self, matrix: Floats, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The log-odds of each row, before calibration: shape (n,); ``start`` is the first row of each page."""
+        trees = self._of_trees(matrix)
+        return trees if self.network is None else trees + self.network.scores(matrix, start)
+
+    def _of_trees(self, matrix: Floats) -> npt.NDArray[np.float64]:
         plan = self._plan
         columns = np.ascontiguousarray(matrix.T)
         n = columns.shape[1]
@@ -128,9 +150,9 @@ class Head(_Learnt):
             out[low : low + rows] += self.value[self.leaf[:-1, None] + leaf_of].sum(axis=0, dtype=np.float64)
         return out
 
-    def predict(self, matrix: npt.NDArray[np.float32]) -> Floats:
-        """The probability that each row is main content, as the trees see it: shape (n,), 0..1, not calibrated."""
-        return probability(self.scores(matrix)).astype(np.float32)
+    def predict(self, matrix: Floats, start: npt.NDArray[np.int64]) -> Floats:
+        """The probability that each row is main content, not calibrated: shape (n,), 0..1; ``start`` as in `scores`."""
+        return probability(self.scores(matrix, start)).astype(np.float32)
 
     def calibrate(self, probabilities: Floats, words: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> Floats:
         """What `predict` gave for the lines of some pages, calibrated: shape (n,), 0..1.
@@ -226,7 +248,12 @@ class Model:
             "fingerprint": self.fingerprint,
             "bytes": len(self.to_bytes()),
             "kinds": {
-                str(kind): {"features": len(h.features), "trees": len(h.tree) - 1, "leaves": len(h.value)}
+                str(kind): {
+                    "features": len(h.features),
+                    "trees": len(h.tree) - 1,
+                    "leaves": len(h.value),
+                    "units": len(h.net_bias),
+                }
                 for kind, h in self.heads.items()
             },
             **{name: value for name, value in self.about.items() if name not in _OWN_FACTS},
@@ -355,6 +382,7 @@ def _check_head(head: Head) -> None:
     # The last leaf of a tree stays within reach whatever fails.
     if (head.first >= head.past).any() or (head.past >= np.repeat(leaves, tree[1:] - tree[:-1])).any():
         raise BadModel("a condition puts leaves out of reach that it cannot")
+    _check_network(head)
     for weights in (head.structure, head.wording):
         if len(weights) not in (0, BUCKETS, TEXT_BUCKETS):
             raise BadModel(f"the word weights are not of {BUCKETS} or {TEXT_BUCKETS} buckets")
@@ -367,6 +395,18 @@ def _check_head(head: Head) -> None:
         raise BadModel("the calibration does not rise")
     if (np.diff(head.knot_out) < 0).any() or head.knot_out[0] < 0 or head.knot_out[-1] > 1:
         raise BadModel("the calibration is not a probability")
+
+
+def _check_network(head: Head) -> None:
+    features, units = len(head.features), len(head.net_bias)
+    sizes = [len(part) for part in (head.net_mean, head.net_scale, head.net_weight, head.net_unit, head.net_out)]
+    if not units:
+        if any(sizes):
+            raise BadModel("the network has no units")
+    elif sizes[:2] != [features] * 2 or sizes[3:] != [units] * 2 or not sizes[2] or sizes[2] % (features * units):
+        raise BadModel("the network's weights do not fit its units")
+    elif (network := head.network) is not None:
+        network.check()
 
 
 def pack_trees(

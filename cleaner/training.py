@@ -11,7 +11,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,9 @@ from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore, Summary, rank_correlation, score_page, summarize
 from cleaner.features import Columns, HashedWeights, feature_matrix, feature_names
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, structure_terms, wording_terms
+from cleaner.fitting import Sample, draw, fit_trees
 from cleaner.labelled import LabelledPage, align
-from cleaner.model import Head, Model, pack_trees
+from cleaner.model import Head, Model
 from cleaner.page import Floats, Kind, Lines
 from cleaner.pipeline import BATCH_PAGES, predict
 from cleaner.renderings import COMPOSED, OF_TEXT, RENDERINGS, rendered
@@ -40,21 +41,6 @@ __all__ = [
 Progress = Callable[[str], None]
 
 # What was tried and what it gave is in docs/decisions.md.
-# A small set is learnt in a minute, by fewer trees that each learn more; more of them only learn it by heart.
-FEW_LINES = 50_000
-FEW: dict[str, Any] = {"max_iter": 36, "learning_rate": 0.17, "max_leaf_nodes": 31}
-# Without mark-up a line is told by more of what stands around it: larger trees.
-MUCH_TEXT: dict[str, Any] = {"max_leaf_nodes": 127}
-PARAMETERS: dict[str, Any] = {
-    "max_iter": 110,
-    "learning_rate": 0.1,
-    "max_leaf_nodes": 63,
-    "min_samples_leaf": 40,
-    "l2_regularization": 5.0,
-    "max_features": 0.3,
-    "max_bins": 63,
-    "early_stopping": False,
-}
 # Trees are fitted on about this many lines of a longer page, drawn at random and weighed accordingly.
 SAMPLE = 150
 # The share of text pages that are learnt from as if in a language that was never seen: their words tell nothing.
@@ -105,6 +91,11 @@ class Dataset:
     def fold_of_line(self) -> npt.NDArray[np.int64]:
         """The fold of each row."""
         return self.fold[self.page_of]
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """The first row of each page."""
+        return self.starts_of(np.ones(len(self.fold), dtype=bool))
 
     def starts_of(self, pages: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Where each of some pages begins among the rows of those pages."""
@@ -352,19 +343,6 @@ def _foreign(
     return out
 
 
-class Sample(NamedTuple):
-    """What trees are fitted on: features, labels, weights and folds of lines, one row a line."""
-
-    matrix: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float64]
-    fold: npt.NDArray[np.int64]
-
-    def without(self, fold: int) -> Sample:
-        """The lines of all folds but one."""
-        return Sample(*(column[self.fold != fold] for column in self))
-
-
 def share_drawn(data: Dataset) -> npt.NDArray[np.float64]:
     """The chance of each line to be drawn, so that about `SAMPLE` lines of a page are: shape (lines,), above 0 to 1."""
     share: npt.NDArray[np.float64] = np.minimum(1.0, SAMPLE / np.bincount(data.page_of))[data.page_of]
@@ -379,9 +357,9 @@ def make_sample(
     A page of a thousand lines tells hardly more than one of a hundred, and most lines are on such pages.
     """
     share = share_drawn(data)
-    rows = np.random.default_rng(seed).random(len(share)) < share
+    rows = np.flatnonzero(np.random.default_rng(seed).random(len(share)) < share)
     learnt = _foreign(data, matrix, words, seed)
-    return Sample(learnt[rows], data.labels[rows], (data.weight / share)[rows], data.fold_of_line[rows])
+    return draw(rows, data.kind, learnt, data.labels, data.weight / share, data.fold_of_line, data.page_of)
 
 
 def make_matrices(
@@ -391,57 +369,6 @@ def make_matrices(
     words = learn_words(data, seed=seed, progress=progress)
     matrix = make_matrix(data, feature_names(data.kind), words)
     return words, matrix, make_sample(data, matrix, words, seed=seed)
-
-
-def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
-    """Boosted trees over a sample, or over all of its folds but one, packed, not yet calibrated."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
-
-    matrix, labels, weight, _ = sample if without < 0 else sample.without(without)
-    if labels.min() == labels.max():
-        raise BadLabels("every line has the same label: both main content and junk are needed")
-    more = FEW if len(labels) < FEW_LINES else MUCH_TEXT if kind is Kind.TEXT else {}
-    trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
-    # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
-    with threadpool_limits(1):
-        trees.fit(matrix, labels, sample_weight=weight / weight.mean())
-    packed = []
-    base = float(np.ravel(trees._baseline_prediction)[0])
-    for (predictor,) in trees._predictors:  # the only way to the trees: scikit-learn has no public one
-        nodes = predictor.nodes
-        if len(nodes) > 1:
-            packed.append(
-                [
-                    (-1 if leaf else int(f), float(t), int(left), int(right), float(v))
-                    for leaf, f, t, left, right, v in zip(
-                        nodes["is_leaf"], nodes["feature_idx"], nodes["num_threshold"], nodes["left"], nodes["right"],
-                        nodes["value"], strict=True,
-                    )
-                ]
-            )  # fmt: skip
-        else:
-            base += float(nodes["value"][0])
-    if not packed:
-        raise BadLabels(f"{len(labels)} lines are too few to learn from: label more pages")
-    identity = np.array([0.0, 1.0], dtype=np.float32)
-    none = np.zeros(0, dtype=np.float16)
-    packed_trees = pack_trees(packed)
-    return Head(
-        feature_names(kind), base, **packed_trees, knot_in=identity, knot_out=identity, structure=none, wording=none
-    )
-
-
-def fit_trees(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int = 0) -> Iterator[Head]:
-    """Trees over a sample without each of these folds (-1: over all of it), in their order, not yet calibrated.
-
-    They are fitted side by side in processes of one thread each, which also keeps the result the same on any number
-    of cores.
-    """
-    folds = list(without)
-    run = Parallel(n_jobs=min(len(folds), cpu_count()), return_as="generator")
-    heads: Iterator[Head] = run(delayed(_fit)(sample, kind, seed, fold) for fold in folds)
-    return heads
 
 
 def out_of_fold(
@@ -457,7 +384,7 @@ def out_of_fold(
         if progress:
             progress(f"{data.kind}: fold {number + 1} of {data.folds} done")
         test = fold == number
-        out[test] = head.predict(matrix[test])
+        out[test] = head.predict(matrix[test], data.starts_of(data.fold == number))
     return out
 
 

@@ -14,10 +14,10 @@ PACKAGE = ROOT / "cleaner"
 # A module imports only from modules before it. A new module is given its place here, and in CONTRIBUTING's map.
 ORDER = (
     "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "calibration",
-    "model", "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings", "evaluation",
-    "training", "adaptation", "cli",
+    "network", "model", "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings",
+    "evaluation", "fitting", "training", "adaptation", "cli",
 )  # fmt: skip
-LEARNING = {"training", "evaluation", "adaptation"}
+LEARNING = {"fitting", "training", "evaluation", "adaptation"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -26,6 +26,8 @@ from cleaner.segmentation import segment
 
 Nodes = list[tuple[int, float, int, int, float]]
 LEAF = -1
+ONE = np.array([0])  # all rows are of one page
+STARTS = np.array([0, 7, 8])
 COLUMNS = 6
 
 
@@ -78,7 +80,7 @@ def test_packed_trees_give_what_walking_them_gives(forest: list[Nodes], seed: in
     matrix += rng.choice([0, 0, 0.3], size=matrix.shape).astype(np.float32)
     sample = matrix if rows < 50 else matrix[:: rows // 20]
     expected = [1.5 + sum(walk(nodes, row) for nodes in forest) for row in sample]
-    found = head_of(pack_trees(forest), base=1.5).scores(matrix)
+    found = head_of(pack_trees(forest), base=1.5).scores(matrix, ONE)
     assert found[:: max(1, rows // 20) if rows >= 50 else 1].tolist() == expected
 
 
@@ -96,7 +98,7 @@ def test_more_conditions_than_a_block_holds(leaves: int) -> None:
             )
         )
     matrix = np.random.default_rng(3).normal(size=(4300, COLUMNS)).astype(np.float32)
-    found = head_of(pack_trees(forest)).scores(matrix)
+    found = head_of(pack_trees(forest)).scores(matrix, ONE)
     for at in (0, 7, 8, 2000, *range(2190, 2210), 4095, 4096, 4299):
         assert found[at] == sum(walk(nodes, matrix[at]) for nodes in forest)
 
@@ -105,7 +107,7 @@ def test_a_threshold_between_two_floats_sends_rows_the_same_way() -> None:
     # 0.1 as float32 is above 0.1 as float64: rounded to nearest, the condition would let it pass to the left.
     nodes: Nodes = [(0, 0.1, 1, 2, 0.0), (LEAF, 0, 0, 0, -1.0), (LEAF, 0, 0, 0, 1.0)]
     rows = np.array([[0.1], [np.nextafter(np.float32(0.1), np.float32(0))]], dtype=np.float32)
-    assert head_of(pack_trees([nodes]), 1).scores(rows).tolist() == [1.0, -1.0]
+    assert head_of(pack_trees([nodes]), 1).scores(rows, ONE).tolist() == [1.0, -1.0]
 
 
 def test_too_many_leaves_are_refused() -> None:
@@ -138,7 +140,7 @@ def test_predictions_are_those_of_scikit_learn() -> None:
     both = np.concatenate([matrix, fresh])
     with threadpool_limits(1):
         expected = model.predict_proba(both)[:, 1]
-    assert np.abs(head.predict(both) - expected).max() < 1e-5
+    assert np.abs(head.predict(both, ONE) - expected).max() < 1e-5
 
 
 # -- the file -----------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def refused_or_works(content: bytes) -> bool:
     for kind in Kind:
         if kind in model.heads and len(model.heads[kind].features) <= COLUMNS:
             head = model.head(kind)
-            raw = head.predict(MATRIX[:, : len(head.features)])
+            raw = head.predict(MATRIX[:, : len(head.features)], ONE)
             found = head.calibrate(raw, np.arange(len(raw)), np.array([0, 7, 8]))
             assert found.shape == (len(MATRIX),)
             assert ((found >= 0) & (found <= 1)).all()
@@ -215,8 +217,8 @@ def test_a_saved_model_comes_back_the_same(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["my.model"]
     for kind in Kind:
         before, after = model.head(kind), again.head(kind)
-        assert (after.predict(MATRIX) == before.predict(MATRIX)).all()
-        lines = before.predict(MATRIX), np.arange(len(MATRIX)), np.array([0, 7, 8])
+        assert (after.predict(MATRIX, STARTS) == before.predict(MATRIX, STARTS)).all()
+        lines = before.predict(MATRIX, STARTS), np.arange(len(MATRIX)), STARTS
         assert (after.calibrate(*lines) == before.calibrate(*lines)).all()
         assert not refused_or_works(GOOD)
 
@@ -237,7 +239,7 @@ def test_a_page_is_judged_by_the_calibration_that_training_learnt(small_model: M
     page = Page(content if kind is Kind.HTML else "One line of a page.\n\nAnd a second one.\n\nHome", kind)
     head = small_model.head(kind)
     columns = Columns([segment(page)], head.weights)
-    raw = head.predict(compute(columns, head.features))
+    raw = head.predict(compute(columns, head.features), columns.start)
     expected = head.calibrate(raw, columns.tokens.words, columns.start)
     assert (raw != expected).any()
     assert Cleaner(small_model).clean(page).probabilities.tolist() == expected.tolist()
