@@ -11,7 +11,7 @@ from cli_support import main_text, run, story, toy_model
 
 from cleaner.adaptation import adapt
 from cleaner.errors import BadLabels, BadModel
-from cleaner.features import feature_matrix
+from cleaner.features import Columns, compute
 from cleaner.labelled import LabelledPage
 from cleaner.model import Model
 from cleaner.page import Kind, Page
@@ -79,7 +79,8 @@ def test_the_scores_are_those_of_the_base_and_of_the_trees_that_were_added() -> 
     before, after = BASE.head(Kind.HTML), model.head(Kind.HTML)
     trees = model.about["trees_added"]["html"]
     assert len(before.tree) - 1 < len(after.tree) - 1 <= len(before.tree) - 1 + trees
-    matrix = feature_matrix([segment(page(n)) for n in range(1000, 1010)], after.features, after.weights)
+    columns = Columns([segment(page(n)) for n in range(1000, 1010)], after.weights)
+    matrix = compute(columns, after.features)
     added = after._replace(
         base=after.base - before.base,
         tree=after.tree[len(before.tree) - 1 :] - len(before.feature),
@@ -87,7 +88,8 @@ def test_the_scores_are_those_of_the_base_and_of_the_trees_that_were_added() -> 
         **{name: getattr(after, name)[len(before.feature) :] for name in ("feature", "threshold", "first", "past")},
         value=after.value[len(before.value) :],
     )
-    assert np.allclose(after.scores(matrix), before.scores(matrix) + added.scores(matrix))
+    start = columns.start
+    assert np.allclose(after.scores(matrix, start), before.scores(matrix, start) + added.scores(matrix, start))
 
 
 def test_the_same_pages_seed_and_base_give_the_same_file() -> None:

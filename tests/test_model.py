@@ -20,6 +20,7 @@ from cleaner.errors import BadModel, CleanerError
 from cleaner.features import FEATURES, Columns, compute, feature_names
 from cleaner.features.hashed import BUCKETS
 from cleaner.model import MAGIC, MAX_CONDITIONS, MAX_FILE, MAX_HEADER, MAX_LEAVES, VERSION, Head, Model, pack_trees
+from cleaner.network import rounded
 from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner
 from cleaner.segmentation import segment
@@ -146,6 +147,17 @@ def test_predictions_are_those_of_scikit_learn() -> None:
 # -- the file -----------------------------------------------------------------------------------------------------
 
 
+def toy_network(kind: Kind, units: int = 4) -> dict[str, Any]:
+    rng = np.random.default_rng(len(kind))
+    weight, step = rounded(rng.normal(size=(3, COLUMNS, units)))
+    bias, out = rng.normal(size=(2, units)).astype(np.float32)
+    mean, scale = rng.uniform(1, 9, size=(2, COLUMNS)).astype(np.float32)
+    return {
+        "net_mean": mean, "net_scale": scale, "net_weight": weight.ravel(), "net_unit": step, "net_bias": bias,
+        "net_out": out,
+    }  # fmt: skip
+
+
 def toy_model(about: dict[str, Any] | None = None) -> Model:
     """A small model of both kinds with trees of several shapes."""
     rng = random.Random(1)
@@ -164,7 +176,7 @@ def toy_model(about: dict[str, Any] | None = None) -> Model:
         heads[kind] = Head(
             features=feature_names(kind)[:COLUMNS], base=0.25, **pack_trees(forest),
             knot_in=np.array([0, 0.4, 1], dtype=np.float32), knot_out=np.array([0.01, 0.3, 0.99], dtype=np.float32),
-            page=np.linspace(-1, 1, PAGE_WEIGHTS, dtype=np.float32),
+            page=np.linspace(-1, 1, PAGE_WEIGHTS, dtype=np.float32), **toy_network(kind),
         )  # fmt: skip
     return Model(heads, {"made_by": "a test"} if about is None else about)
 
@@ -249,7 +261,7 @@ def test_info_is_ready_for_json_and_about_hides_nothing() -> None:
     info = toy_model({"made_by": "x", "fingerprint": "0" * 64, "version": 99, "kinds": {}}).info()
     assert json.loads(json.dumps(info))["version"] == VERSION
     assert info["fingerprint"] != "0" * 64
-    assert info["kinds"]["html"] == {"features": COLUMNS, "trees": 3, "leaves": 2 + 4 + 32}
+    assert info["kinds"]["html"] == {"features": COLUMNS, "trees": 3, "leaves": 2 + 4 + 32, "units": 4}
 
 
 def test_a_kind_that_was_not_learnt_says_so() -> None:
@@ -346,6 +358,10 @@ PLACES = [
     "heads/html/arrays/leaf/0",
     "heads/html/arrays/page/0",
     "heads/html/arrays/page/1",
+    "heads/html/arrays/net_weight/0",
+    "heads/html/arrays/net_weight/1",
+    "heads/html/arrays/net_bias/1",
+    "heads/html/arrays/net_mean/1",
     "heads/html/arrays/knot_in/1",
     "heads/html/arrays/knot_out/0",
     "heads/html/arrays/wording/0",
@@ -396,6 +412,13 @@ def test_a_header_with_odd_values_is_refused_or_harmless(place: str) -> None:
         ("heads/html/arrays/tree", [0, 4, 4]),
         ("heads/html/arrays/tree", [0, 0]),
         ("heads/html/arrays/past", [1, 1]),
+        ("heads/html/arrays/net_bias", [0, 0]),
+        ("heads/html/arrays/net_bias", [0, 5]),
+        ("heads/html/arrays/net_unit", [0, 3]),
+        ("heads/html/arrays/net_mean", [0, COLUMNS - 1]),
+        ("heads/html/arrays/net_weight", [0, 0]),
+        ("heads/html/arrays/net_weight", [0, 2 * 4 * COLUMNS]),  # lines that have no middle
+        ("heads/html/arrays/net_weight", [0, 3 * 4 * COLUMNS - 1]),
         ("heads/html/arrays", {}),
         ("about", []),
         ("about", None),

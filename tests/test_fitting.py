@@ -1,0 +1,76 @@
+"""Trees and a network beside them, fitted to lines of which is known what decides them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cleaner import fitting
+from cleaner.features import feature_names
+from cleaner.fitting import Sample, draw
+from cleaner.model import Head, Model
+from cleaner.page import Kind
+
+LINES, PAGE = 4000, 20
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "FEW_LINES", 500)
+    monkeypatch.setattr(fitting, "MUCH", {kind: {"max_iter": 5, "max_leaf_nodes": 8} for kind in Kind})
+
+
+def lines(kind: Kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, page and label of lines that are content where the first feature of the line above says so."""
+    width = len(feature_names(kind))
+    matrix = np.zeros((LINES, width), dtype=np.float32)  # most features tell nothing at all
+    matrix[:, :3] = np.random.default_rng(3).normal(size=(LINES, 3))
+    page = np.arange(LINES) // PAGE
+    labels = np.zeros(LINES, dtype=np.int64)
+    labels[1:] = (matrix[:-1, 0] > 0) & (page[1:] == page[:-1])
+    return matrix, page, labels
+
+
+def sample_of(kind: Kind, rows: np.ndarray) -> Sample:
+    matrix, page, labels = lines(kind)
+    return draw(rows, kind, matrix, labels, np.ones(LINES), page % 2, page)
+
+
+def right(head: Head, kind: Kind) -> float:
+    matrix, _, labels = lines(kind)
+    return float(((head.scores(matrix, np.arange(0, LINES, PAGE)) > 0) == labels).mean())
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_network_sees_the_lines_beside_a_line(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = fitting.NETWORK[kind]._replace(rounds=((1e-2, 30),), alpha=0.01)
+    monkeypatch.setattr(fitting, "NETWORK", {kind: plan})
+    # Half of the lines are drawn: their neighbours count whether they are drawn or not.
+    head = fitting._fit(sample_of(kind, np.arange(0, LINES, 2)), kind, 0)
+    without = head._replace(net_bias=head.net_bias[:0])
+    assert right(head, kind) > 0.9
+    assert right(without, kind) < 0.7
+    assert Model.from_bytes(Model({kind: head}).to_bytes()).head(kind).net_out.tolist() == head.net_out.tolist()
+
+
+def test_the_same_lines_and_seed_give_the_same_head() -> None:
+    first, again, other = (fitting._fit(sample_of(Kind.HTML, np.arange(LINES)), Kind.HTML, seed) for seed in (0, 0, 1))
+    assert (first.net_weight == again.net_weight).all()
+    assert (first.value == again.value).all()
+    assert (first.net_weight != other.net_weight).any()
+
+
+def test_what_is_left_out_of_a_sample_is_not_learnt_from() -> None:
+    sample = sample_of(Kind.HTML, np.arange(0, LINES, 2))
+    part = sample.without(1)
+    assert (part.fold == 0).all()
+    assert len(part.inputs) == len(part.matrix) == len(part.labels) == (sample.fold == 0).sum()
+    assert (part.inputs == sample.inputs[sample.fold == 0]).all()
+    assert (part.mean == sample.mean).all()
+
+
+def test_few_lines_have_trees_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "FEW_LINES", LINES + 1)
+    head = fitting._fit(sample_of(Kind.TEXT, np.arange(LINES)), Kind.TEXT, 0)
+    assert head.network is None
+    assert len(head.tree) > 1
