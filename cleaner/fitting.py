@@ -5,6 +5,7 @@ Both are scikit-learn's, which is not needed where a model is only used.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -90,11 +91,15 @@ def draw(
     page: npt.NDArray[np.int64],
 ) -> Sample:
     """The sample of some lines of all: ``page`` and the others are of every line, for a line's neighbours count too."""
-    mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
-    scale = (STEP / (matrix.std(axis=0, dtype=np.float64) + 1e-6)).astype(np.float32)
     width = matrix.shape[1]
+    mean = scale = np.zeros(width, dtype=np.float32)
     inputs = np.zeros((len(rows), 0), dtype=np.int8)
     if len(rows) >= FEW_LINES:
+        mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
+        # Some columns at a time: a standard deviation takes a copy of all that it is of, in double precision.
+        parts = (matrix[:, low : low + 16] for low in range(0, width, 16))
+        spread = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
+        scale = (STEP / (spread + 1e-6)).astype(np.float32)
         reach = NETWORK[kind].reach
         small = np.empty(matrix.shape, dtype=np.int8)
         for low in range(0, len(matrix), 1 << 14):  # as float32 it would be four times the memory
@@ -110,13 +115,23 @@ def draw(
 def fit_trees(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int = 0) -> Iterator[Head]:
     """A head from a sample without each of these folds (-1: from all of it), in their order, not yet calibrated.
 
-    They are fitted side by side in processes of one thread each, which also keeps the result the same on any number
-    of cores.
+    They are fitted side by side in processes of one thread each, as many as there are cores and memory for, which also
+    keeps the result the same on any number of cores.
     """
     folds = list(without)
-    run = Parallel(n_jobs=min(len(folds), cpu_count()), return_as="generator")
+    # A network takes its inputs in single precision, beside the worker's own part of the sample.
+    room = _memory() // (sample.matrix.nbytes + 5 * sample.inputs.nbytes + 1)
+    run = Parallel(n_jobs=max(1, min(len(folds), cpu_count(), room)), return_as="generator")
     heads: Iterator[Head] = run(delayed(_fit)(sample, kind, seed, fold) for fold in folds)
     return heads
+
+
+def _memory() -> int:
+    """Three quarters of the machine's memory, in bytes; a great deal where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return 1 << 62
 
 
 def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
@@ -127,16 +142,16 @@ def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
     if chosen.labels.min() == chosen.labels.max():
         raise BadLabels("every line has the same label: both main content and junk are needed")
     # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
+    few = len(sample.labels) < FEW_LINES  # all of them: a fold is fitted like the whole
     with threadpool_limits(1):
-        head = _boosted(chosen, kind, seed)
-        return _joined(head, *_network(chosen, kind, seed)) if chosen.inputs.shape[1] else head
+        head = _boosted(chosen, FEW if few else MUCH[kind], kind, seed)
+        return head if few else _joined(head, *_network(chosen, kind, seed))
 
 
-def _boosted(sample: Sample, kind: Kind, seed: int) -> Head:
+def _boosted(sample: Sample, more: dict[str, Any], kind: Kind, seed: int) -> Head:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     matrix, labels, weight = sample[:3]
-    more = FEW if len(labels) < FEW_LINES else MUCH[kind]
     trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
     trees.fit(matrix, labels, sample_weight=weight / weight.mean())
     packed = []
@@ -173,7 +188,7 @@ def _network(sample: Sample, kind: Kind, seed: int) -> tuple[Network, float]:
     learnt = MLPClassifier(
         (plan.units,),
         alpha=plan.alpha,
-        batch_size=512,
+        batch_size=_batch(len(inputs)),
         random_state=seed,
         warm_start=True,
         tol=0.0,
@@ -191,6 +206,11 @@ def _network(sample: Sample, kind: Kind, seed: int) -> tuple[Network, float]:
         second[:, 0].astype(np.float32),
     )  # fmt: skip
     return net, float(base[0])
+
+
+def _batch(lines: int) -> int:
+    """About 512 lines; the last batch has several too: scikit-learn divides by their weights, of which some are 0."""
+    return next(size for size in range(512, 1024) if lines % size == 0 or lines % size >= 8)
 
 
 def _joined(head: Head, net: Network, base: float) -> Head:

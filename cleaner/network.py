@@ -1,8 +1,8 @@
 """A small network beside the trees of a head: one hidden layer over what a line and its nearest neighbours look like.
 
 Trees ask one feature after the other; a hidden unit weighs all of them at once, of the lines above and below as well.
-The two err in different places, so the mean of their log-odds is better than either (`docs/decisions.md` has the
-figures, for text; of HTML nothing is gained).
+The two err in different places, so the mean of their log-odds is better than either, of text more than of HTML
+(`docs/decisions.md` has the figures).
 
 The features are brought to one scale and rounded to whole numbers of seven bits, the weights to whole numbers small
 enough that every sum stays below 2^24. Single precision then adds them exactly, so that neither the linear algebra
@@ -86,7 +86,8 @@ class Network(NamedTuple):
                 here = slice(max(low, -away), max(low, -away, min(high, n - away)))
                 there = slice(here.start + away, here.stop + away)
                 seen = by_place[reach + away, there.start - first : there.stop - first]
-                total[here.start - low : here.stop - low] += seen * (page[there] == page[here])[:, None]
+                same = (page[there] == page[here])[:, None]
+                total[here.start - low : here.stop - low] += np.where(same, seen, np.float32(0))
             total *= self.unit
             total += self.bias
             np.maximum(total, 0, out=total)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cleaner.features import feature_names
 from cleaner.model import Head, Model, pack_trees
+from cleaner.network import rounded
 from cleaner.page import CleanedPage, Kind, Page
 from cleaner.segmentation import segment
 
@@ -48,6 +49,19 @@ def toy_model(sure: float = 6.0) -> Model:
         return Head(features=tuple(names), base=0.0, knot_in=knots, knot_out=knots, **pack_trees([nodes]))
 
     return Model({kind: head(kind) for kind in Kind})
+
+
+def with_network(head: Head, size: float = 3.0) -> Head:
+    """The head with a network of chance weights, whose units see the lines above and below a line."""
+    rng = np.random.default_rng(0)
+    width = len(head.features)
+    weight, step = rounded(rng.normal(size=(3, width, 2)))
+    zero, scale = np.zeros(width, dtype=np.float32), np.full(width, 8, dtype=np.float32)
+    out = np.array([size, -size], dtype=np.float32)
+    return head._replace(
+        net_mean=zero, net_scale=scale, net_weight=weight.ravel(), net_unit=step / np.abs(weight).max(),
+        net_bias=np.zeros(2, dtype=np.float32), net_out=out,
+    )  # fmt: skip
 
 
 def cleaned(content: str, *, kind: Kind = Kind.HTML, drop: str = "", links: bool = False, url: str | None = None,

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_support import main_text, run, story, toy_model
+from cli_support import main_text, run, story, toy_model, with_network
 
 from cleaner.adaptation import adapt
 from cleaner.errors import BadLabels, BadModel
+from cleaner.evaluation import score_page
 from cleaner.features import Columns, compute
 from cleaner.labelled import LabelledPage
 from cleaner.model import Model
@@ -90,6 +91,16 @@ def test_the_scores_are_those_of_the_base_and_of_the_trees_that_were_added() -> 
     )
     start = columns.start
     assert np.allclose(after.scores(matrix, start), before.scores(matrix, start) + added.scores(matrix, start))
+
+
+def test_a_base_with_a_network_is_judged_as_it_judges() -> None:
+    heads = {kind: with_network(head, 300.0) for kind, head in toy_model(1.5).heads.items()}
+    base = Model(heads)
+    pages = labelled()
+    before = adapt(pages, base).before[Kind.HTML]
+    alone = [score_page(item, Cleaner(base).clean(item.page).text).f1 for item in pages]
+    assert [score.f1 for score in before] == pytest.approx(alone)
+    assert alone != pytest.approx([score_page(item, Cleaner(BASE).clean(item.page).text).f1 for item in pages])
 
 
 def test_the_same_pages_seed_and_base_give_the_same_file() -> None:

@@ -1,4 +1,4 @@
-"""The shape of the package: imports go one way, scikit-learn stays in its four rooms, no machine's paths in any file."""
+"""The shape of the package: imports go one way, scikit-learn stays in its rooms, no machine's paths in any file."""
 
 from __future__ import annotations
 

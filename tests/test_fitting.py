@@ -53,6 +53,41 @@ def test_the_network_sees_the_lines_beside_a_line(kind: Kind, monkeypatch: pytes
     assert Model.from_bytes(Model({kind: head}).to_bytes()).head(kind).net_out.tolist() == head.net_out.tolist()
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_trees_and_network_have_their_shares(kind: Kind) -> None:
+    matrix, _, _ = lines(kind)
+    start = np.arange(0, LINES, PAGE)
+    sample = sample_of(kind, np.arange(LINES))
+    head = fitting._fit(sample, kind, 0)
+    trees = fitting._boosted(sample, fitting.MUCH[kind], kind, 0)
+    net, base = fitting._network(sample, kind, 0)
+    share = fitting.NETWORK_SHARE
+    expected = (1 - share) * trees.scores(matrix, start) + share * (net.scores(matrix, start) + base)
+    assert np.abs(expected).max() > 0.1
+    assert head.scores(matrix, start) == pytest.approx(expected, abs=2e-3)
+
+
+def test_every_round_counts_and_lines_of_no_weight_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = sample_of(Kind.HTML, np.arange(LINES))
+    plan = fitting.NETWORK[Kind.HTML]._replace(alpha=0.01)
+    found = []
+    for rounds in (((1e-2, 20),), ((1e-2, 20), (1e-3, 5))):
+        monkeypatch.setattr(fitting, "NETWORK", {Kind.HTML: plan._replace(rounds=rounds)})
+        found.append(fitting._fit(sample, Kind.HTML, 0))
+    assert (found[0].net_weight != found[1].net_weight).any()
+    wrong = np.arange(LINES) % 2 == 1
+    labels = np.where(wrong, 1 - sample.labels, sample.labels)
+    half = sample._replace(labels=labels, weight=np.where(wrong, 0.0, 1.0))
+    assert right(fitting._fit(half, Kind.HTML, 0), Kind.HTML) > 0.85
+
+
+@pytest.mark.parametrize("lines", [512, 513, 520, 1025, 2049, 50_000])
+def test_the_last_batch_has_several_lines(lines: int) -> None:
+    size = fitting._batch(lines)
+    assert 512 <= size < 540
+    assert lines % size == 0 or lines % size >= 8
+
+
 def test_the_same_lines_and_seed_give_the_same_head() -> None:
     first, again, other = (fitting._fit(sample_of(Kind.HTML, np.arange(LINES)), Kind.HTML, seed) for seed in (0, 0, 1))
     assert (first.net_weight == again.net_weight).all()

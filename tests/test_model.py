@@ -22,7 +22,7 @@ from cleaner.features.hashed import BUCKETS
 from cleaner.model import MAGIC, MAX_CONDITIONS, MAX_FILE, MAX_HEADER, MAX_LEAVES, VERSION, Head, Model, pack_trees
 from cleaner.network import rounded
 from cleaner.page import Kind, Page
-from cleaner.pipeline import Cleaner
+from cleaner.pipeline import Cleaner, make_page
 from cleaner.segmentation import segment
 
 Nodes = list[tuple[int, float, int, int, float]]
@@ -255,6 +255,19 @@ def test_a_page_is_judged_by_the_calibration_that_training_learnt(small_model: M
     expected = head.calibrate(raw, columns.tokens.words, columns.start)
     assert (raw != expected).any()
     assert Cleaner(small_model).clean(page).probabilities.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_pages_judged_together_are_judged_as_each_alone(kind: Kind) -> None:
+    head = toy_model().heads[kind]  # it has a network, which sees the lines beside a line
+    texts = ["One line.\nAnother one, and longer.\nShare", "Menu\nA story of two lines.", "Alone", "x\ny\nz\n" * 300]
+    marked = ["<p>" + text.replace("\n", "</p><p>") + "</p>" for text in texts]
+    pages = [segment(make_page(page, kind=kind.value)) for page in (texts if kind is Kind.TEXT else marked)]
+    together = head.judge(pages)[0]
+    alone = np.concatenate([head.judge([page])[0] for page in pages])
+    assert together.tolist() == alone.tolist()
+    without = head._replace(net_bias=head.net_bias[:0]).judge(pages)[0]
+    assert (together != without).any()
 
 
 def test_info_is_ready_for_json_and_about_hides_nothing() -> None:

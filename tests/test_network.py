@@ -56,6 +56,7 @@ def test_scores_are_those_of_a_plain_sum(seed: int, near: int, lines: list[int],
         patch.setattr(network, "_ROWS", rows)  # pages that begin in one block and end in another
         found = net.scores(matrix, start)
     assert found == pytest.approx(plainly(net, matrix, start), abs=1e-3)
+    assert (found * 65536 == np.rint(found * 65536)).all()  # so that the units' order cannot matter
     alone = [net.scores(part, np.array([0])) for part in np.split(matrix, start[1:])]
     assert found.tolist() == np.concatenate(alone).tolist()
 
@@ -72,6 +73,13 @@ def test_a_page_has_the_same_scores_to_the_bit_in_any_company() -> None:
     for page in range(60):
         rows = slice(start[page], start[page] + lines[page])
         assert (net.scores(matrix[rows], np.array([0])) == together[rows]).all()
+
+
+def test_what_is_not_a_number_stays_on_its_page() -> None:
+    matrix = np.ones((4, FEATURES), dtype=np.float32)
+    good = made().scores(matrix, np.array([0, 2]))
+    matrix[2:] = np.nan
+    assert made().scores(matrix, np.array([0, 2]))[:2].tolist() == good[:2].tolist()
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -129,6 +137,8 @@ def test_the_furthest_values_are_cut() -> None:
         (lambda net: net._replace(bias=net.bias + 1e5), "factors are out of range"),
         (lambda net: net._replace(out=net.out * 1e9), "factors are out of range"),
         (lambda net: net._replace(mean=net.mean - 1e5), "factors are out of range"),
+        (lambda net: net._replace(unit=net.unit * 1e12), "factors are out of range"),
+        (lambda net: made(units=2000), "do not fit"),
         (lambda net: net._replace(scale=-net.scale), "scales are out of range"),
         (lambda net: net._replace(scale=net.scale * 1e12), "scales are out of range"),
     ],

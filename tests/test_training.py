@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cli_support import toy_model, with_network
 
 from cleaner.errors import BadLabels
 from cleaner.features import feature_names
@@ -14,7 +15,7 @@ from cleaner.labelled import LabelledPage
 from cleaner.model import Model
 from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner
-from cleaner.training import SAMPLE, Training, learn_words, make_dataset, make_matrix, make_sample, train
+from cleaner.training import SAMPLE, Training, learn_words, make_dataset, make_matrix, make_sample, out_of_fold, train
 
 JUNK = (
     "Home",
@@ -191,6 +192,18 @@ def test_of_a_long_page_some_lines_are_learnt_from_that_stand_for_all() -> None:
     assert sample.weight.sum() == pytest.approx(data.weight.sum(), rel=0.15)
     assert set(sample.fold) == {0, 1}
     assert (sample.without(0).fold == 1).all()
+
+
+def test_out_of_fold_a_page_is_judged_without_its_neighbours_in_the_dataset() -> None:
+    data = make_dataset(items(hosts=3, pages=3), Kind.TEXT)
+    words = learn_words(data)
+    matrix = make_matrix(data, feature_names(Kind.TEXT), words)
+    head = with_network(toy_model().head(Kind.TEXT))
+    found = out_of_fold(data, matrix, [head] * data.folds)
+    pages = np.split(matrix, data.starts[1:])
+    alone = np.concatenate([head.predict(page, np.array([0])) for page in pages])
+    assert found.tolist() == alone.tolist()
+    assert (head.predict(matrix, np.array([0])) != alone).any()  # as one long page it would be another matter
 
 
 def test_a_page_counts_what_its_weight_says() -> None:
