@@ -75,22 +75,28 @@ def overlap(c: Columns) -> tuple[Array, Array]:
     Only for lines of at most 50 words: longer ones are neither captions nor titles, and have most of the words.
     """
     words = c.tokens.words
-    some = np.repeat(words <= _TITLE_WORDS, words)
-    line = np.repeat(c.row, words)[some]
+    short = np.repeat(words <= _TITLE_WORDS, words)
+    line = np.repeat(c.row, words)[short]
     # Both are mixed, and from ranges apart: the hash of a single letter is as small a number as that of a line.
-    hashes = mixed(c.tokens.hashes[some])
+    hashes = mixed(c.tokens.hashes[short])
     salt = mixed(~np.arange(c.n + 2, dtype=np.uint64))
 
     def keys(shift: int) -> npt.NDArray[np.uint64]:
         return np.asarray(hashes ^ salt[line + (shift + 1)])
 
     own = np.sort(keys(0))
+    # Most words of other lines are none of the line's: their first bits tell, and only the rest is looked for.
+    drop = np.uint64(64 - 3 - len(own).bit_length())
+    begun = np.zeros(1 << (64 - int(drop)), dtype=bool)
+    begun[own >> drop] = True
 
     def share(shift: int) -> Array:
         if not len(own):
             return np.zeros(c.n)
         wanted = keys(shift)
-        hit = own[np.minimum(np.searchsorted(own, wanted), len(own) - 1)] == wanted
+        some = np.flatnonzero(begun[wanted >> drop])
+        wanted = wanted[some]
+        hit = some[own[np.minimum(np.searchsorted(own, wanted), len(own) - 1)] == wanted]
         inside = (c.row + shift >= c.low) & (c.row + shift < c.high)
         found = np.bincount(line[hit], minlength=c.n) / np.maximum(words, 1)
         return np.where(inside, found, 0.0)
