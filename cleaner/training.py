@@ -620,7 +620,7 @@ def train(
     """Train a model on labelled pages, one head for HTML (where there are HTML pages) and one for text.
 
     With ``compare_with`` that model is scored on the same pages. The same pages, seed and versions give the same
-    file. Raises `BadLabels` when there are too few pages or hosts.
+    file on the same kind of processor. Raises `BadLabels` when there are too few pages or hosts.
     """
     if not items:
         raise BadLabels("no labelled pages")

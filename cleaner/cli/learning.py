@@ -19,7 +19,9 @@ __all__ = ["check", "evaluate", "info", "train"]
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The model file to write.")
-@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Seed of folds and trees.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Seed of folds, trees and network."
+)
 @click.option("--kind", type=KINDS, default="auto", show_default=True, help="Learn from pages of one kind only.")
 @click.option(
     "--adapt",
