@@ -121,7 +121,7 @@ class Judged:
 @click.option("--seed", default=0, show_default=True)
 def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     """Learn the weights from sites of several pages, and judge them on sites left out."""
-    from cleaner.fitting import fit_trees
+    from cleaner.fitting import fit_heads
     from cleaner.training import cross_calibrated, make_dataset, make_matrices, out_of_fold
 
     items = read_labelled(paths)
@@ -130,7 +130,7 @@ def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     items = [item for item in items if item.host in known or rng.random() < others]
     data = make_dataset(items, Kind(kind), seed=seed)
     _, matrix, sample = make_matrices(data, seed=seed)
-    heads = fit_trees(sample, data.kind, range(data.folds), seed=seed)
+    heads = fit_heads(sample, data.kind, range(data.folds), seed=seed)
     probabilities = cross_calibrated(data, out_of_fold(data, matrix, heads))
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
     parts = list(zip(*(np.split(array, bounds) for array in (probabilities, data.share, data.words)), strict=True))

@@ -20,7 +20,7 @@ from cleaner.model import Head, pack_trees
 from cleaner.network import STEP, Network, neighbours, quantized, rounded
 from cleaner.page import Kind
 
-__all__ = ["Sample", "draw", "fit_trees"]
+__all__ = ["Sample", "draw", "fit_heads"]
 
 # What was tried and what it gave is in docs/decisions.md.
 # A small set is learnt in a minute, by fewer trees that each learn more; more of them only learn it by heart.
@@ -112,7 +112,7 @@ def draw(
     return Sample(matrix[rows], labels[rows], weight[rows], fold[rows], inputs, mean, scale)
 
 
-def fit_trees(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int = 0) -> Iterator[Head]:
+def fit_heads(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int = 0) -> Iterator[Head]:
     """A head from a sample without each of these folds (-1: from all of it), in their order, not yet calibrated.
 
     They are fitted side by side in processes of one thread each, as many as there are cores and memory for, which also

@@ -24,7 +24,7 @@ from cleaner.errors import BadLabels
 from cleaner.evaluation import PageScore, Summary, rank_correlation, score_page, summarize
 from cleaner.features import Columns, HashedWeights, feature_matrix, feature_names
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, structure_terms, wording_terms
-from cleaner.fitting import Sample, draw, fit_trees
+from cleaner.fitting import Sample, draw, fit_heads
 from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model
 from cleaner.page import Floats, Kind, Lines
@@ -470,7 +470,7 @@ def fit_head(
     if progress:
         progress(f"{data.kind}: trees")
     # The trees over all lines take longest: they begin first, and no core waits for them at the end.
-    fits = fit_trees(sample, data.kind, (-1, *range(data.folds if calibrated else 0)), seed=seed)
+    fits = fit_heads(sample, data.kind, (-1, *range(data.folds if calibrated else 0)), seed=seed)
     structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
     head = next(fits)._replace(structure=structure, wording=wording)
     probabilities = np.zeros(0, dtype=np.float32)
@@ -486,7 +486,7 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
     For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
     """
     words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
-    heads = list(fit_trees(sample, data.kind, range(data.folds), seed=seed))
+    heads = list(fit_heads(sample, data.kind, range(data.folds), seed=seed))
     probabilities = out_of_fold(data, matrix, heads)
     out = []
     for number, head in enumerate(heads):

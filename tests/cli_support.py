@@ -51,16 +51,16 @@ def toy_model(sure: float = 6.0) -> Model:
     return Model({kind: head(kind) for kind in Kind})
 
 
-def with_network(head: Head, size: float = 3.0) -> Head:
+def with_network(head: Head, size: float = 3.0, units: int = 2) -> Head:
     """The head with a network of chance weights, whose units see the lines above and below a line."""
     rng = np.random.default_rng(0)
     width = len(head.features)
-    weight, step = rounded(rng.normal(size=(3, width, 2)))
+    weight, step = rounded(rng.normal(size=(3, width, units)))
     zero, scale = np.zeros(width, dtype=np.float32), np.full(width, 8, dtype=np.float32)
-    out = np.array([size, -size], dtype=np.float32)
+    out = np.resize(np.array([size, -size], dtype=np.float32), units)
     return head._replace(
         net_mean=zero, net_scale=scale, net_weight=weight.ravel(), net_unit=step / np.abs(weight).max(),
-        net_bias=np.zeros(2, dtype=np.float32), net_out=out,
+        net_bias=np.zeros(units, dtype=np.float32), net_out=out,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli_support import with_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from cleaner.errors import BadModel, CleanerError
 from cleaner.features import FEATURES, Columns, compute, feature_names
 from cleaner.features.hashed import BUCKETS
 from cleaner.model import MAGIC, MAX_CONDITIONS, MAX_FILE, MAX_HEADER, MAX_LEAVES, VERSION, Head, Model, pack_trees
-from cleaner.network import rounded
 from cleaner.page import Kind, Page
 from cleaner.pipeline import Cleaner, make_page
 from cleaner.segmentation import segment
@@ -147,17 +147,6 @@ def test_predictions_are_those_of_scikit_learn() -> None:
 # -- the file -----------------------------------------------------------------------------------------------------
 
 
-def toy_network(kind: Kind, units: int = 4) -> dict[str, Any]:
-    rng = np.random.default_rng(len(kind))
-    weight, step = rounded(rng.normal(size=(3, COLUMNS, units)))
-    bias, out = rng.normal(size=(2, units)).astype(np.float32)
-    mean, scale = rng.uniform(1, 9, size=(2, COLUMNS)).astype(np.float32)
-    return {
-        "net_mean": mean, "net_scale": scale, "net_weight": weight.ravel(), "net_unit": step, "net_bias": bias,
-        "net_out": out,
-    }  # fmt: skip
-
-
 def toy_model(about: dict[str, Any] | None = None) -> Model:
     """A small model of both kinds with trees of several shapes."""
     rng = random.Random(1)
@@ -173,11 +162,12 @@ def toy_model(about: dict[str, Any] | None = None) -> Model:
                     [rng.uniform(-1, 1) for _ in range(2 * size + 1)],
                 )
             )
-        heads[kind] = Head(
+        head = Head(
             features=feature_names(kind)[:COLUMNS], base=0.25, **pack_trees(forest),
             knot_in=np.array([0, 0.4, 1], dtype=np.float32), knot_out=np.array([0.01, 0.3, 0.99], dtype=np.float32),
-            page=np.linspace(-1, 1, PAGE_WEIGHTS, dtype=np.float32), **toy_network(kind),
+            page=np.linspace(-1, 1, PAGE_WEIGHTS, dtype=np.float32),
         )  # fmt: skip
+        heads[kind] = with_network(head, units=4)
     return Model(heads, {"made_by": "a test"} if about is None else about)
 
 
