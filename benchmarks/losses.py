@@ -121,7 +121,7 @@ class _Look:
     def __init__(self, item: LabelledPage, page: CleanedPage) -> None:
         self.item, self.page, self.lines = item, page, page.segmented
         self.id = item.page.id or item.page.url or ""
-        self.tokens = tokenize(self.lines.texts)
+        self.tokens = tokenize(self.lines.plain)
         self.words = self.tokens.words
         self.share = align(self.tokens, item.gold)
         self.main = self.share >= MAIN
@@ -208,7 +208,7 @@ class _Look:
 
     @cached_property
     def link_density(self) -> npt.NDArray[np.float64]:
-        return self.lines.link_chars / np.maximum([len(text) for text in self.lines.texts], 1)
+        return self.lines.link_chars / np.maximum([len(text) for text in self.lines.plain], 1)
 
     @cached_property
     def cues(self) -> list[str]:

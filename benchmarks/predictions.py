@@ -54,6 +54,6 @@ def load_predictions(path: Path, items: Sequence[LabelledPage]) -> Iterator[tupl
         lines = segment(item.page)
         if digest != _digest(lines):
             raise BadInput(f"{path}: {_key(item)} is cut into other lines now; run 'folds --save' again")
-        tokens = tokenize(lines.texts)
+        tokens = tokenize(lines.plain)
         kept, confidence = decide(probabilities, tokens.words, hashes=tokens.line_hashes())
         yield item, CleanedPage(item.page, confidence, lines, probabilities, kept)

@@ -68,7 +68,7 @@ def measure(paths: tuple[str, ...], model: str | None, at_most: int | None, by_s
             rows: dict[str, list[tuple[float, float]]] = {}
             for site, pages in several(items).items():
                 chosen = [as_text(item) if kind is Kind.TEXT else item for item in pages[:at_most]]
-                counts = count(site, [segment(item.page).texts for item in chosen])
+                counts = count(site, [segment(item.page).plain for item in chosen])
                 scores = [
                     [score_page(item, page.text).f1 for item, page in zip(chosen, cleaned, strict=True)]
                     for cleaned in (
@@ -142,10 +142,10 @@ def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
             groups += [rng.sample(pages, rng.randint(2, len(pages) - 1)) for _ in range(SUBSETS)]
         for group in groups:
             at = [index[id(item)] for item in group]
-            counts = count(site, [data.lines[i].texts for i in at])
+            counts = count(site, [data.lines[i].plain for i in at])
             for i in at:
                 p, share, words = parts[i]
-                tokens = tokenize(data.lines[i].texts)
+                tokens = tokenize(data.lines[i].plain)
                 whole = Rows(tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True), np.arange(len(p)))
                 total, line, template = counts.others(site, whole)
                 if total:

@@ -71,7 +71,7 @@ def stages(cleaner: Cleaner, pages: Sequence[Page]) -> np.ndarray:
         return out
     share = sizes / sizes.sum()
     head = cleaner.model.head(filled[0].kind)
-    out[:, 3] = share * spent(lambda: tokenize([text for page in filled for text in page.texts]))
+    out[:, 3] = share * spent(lambda: tokenize([text for page in filled for text in page.plain]))
     start = clock()
     columns = Columns(filled, head.weights)
     matrix = compute(columns, head.features)

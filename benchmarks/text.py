@@ -29,14 +29,15 @@ from cleaner.labelled import LabelledPage, align, read_labelled
 from cleaner.model import Model
 from cleaner.page import Kind, Lines
 from cleaner.pipeline import Cleaner
-from cleaner.renderings import COMPOSED, RENDERINGS, Labels, rendered
+from cleaner.renderings import COMPOSED, CONVERSIONS, RENDERINGS, Labels, rendered
 from cleaner.segmentation import segment
-from cleaner.segmentation.text import LINK
+from cleaner.segmentation.marks import read_links
 from cleaner.tokens import tokenize
 from cleaner.training import fold_heads, folds_of, make_dataset
 
 Extract = Callable[[str], str]
-NAMES = (*RENDERINGS, *COMPOSED)
+WHOLE = (*RENDERINGS, *CONVERSIONS)
+NAMES = (*WHOLE, *COMPOSED)
 KEEP_ALL, PERFECT, CLEANER, HTML = "keep all", "perfect lines", "cleaner", "trafilatura on the HTML"
 
 
@@ -83,8 +84,9 @@ def tasks(items: Sequence[LabelledPage], names: Sequence[str], seed: int, progre
 
 
 def plain(text: str) -> str:
-    """Text as it is scored: targets of Markdown links are no words of a page, whoever kept them."""
-    return LINK.sub(r"\1", text) if "](" in text else text
+    """Text as it is scored: addresses of links are no words of a page, whoever kept them."""
+    links = read_links(text)
+    return text if links is None else links.plain
 
 
 def stripped(text: str) -> list[str]:
@@ -121,7 +123,7 @@ class Scores:
 
     def add(self, task: Task, answers: dict[str, str], html: str | None) -> None:
         page = task.lines
-        main = align(tokenize(page), task.item.gold) >= 0.5
+        main = align(tokenize([plain(line) for line in page]), task.item.gold) >= 0.5
         answers = {KEEP_ALL: task.item.page.content, **answers}
         answers[PERFECT] = "\n".join(line for line, wanted in zip(page, main, strict=True) if wanted)
         if html is not None:
@@ -165,7 +167,7 @@ def table(title: str, scores: dict[str, dict[str, list[float]]]) -> str:
         for name in names:
             mean = float(np.mean(row[name])) if row.get(name) else None
             cells.append("" if mean is None else f"{mean:.4f}")
-            if mean is not None and rendering in RENDERINGS:
+            if mean is not None and rendering in WHOLE:
                 means[name].append(mean)
         out.append(f"| {rendering} | {max(map(len, row.values()))} | {' | '.join(cells)} |")
     cells = [f"{np.mean(means[name]):.4f}" if means[name] else "" for name in names]

@@ -78,25 +78,27 @@ class Elements(NamedTuple):
 class Lines:
     """The lines of one page with the evidence that the features need.
 
-    All arrays have one entry a line. ``tags`` names the innermost block element (for text: what the mark-up of a
-    Markdown line says, else ``p``). ``link_chars`` counts characters inside links, ``blank_before`` the blank lines
-    above a line of a text page. ``elements`` and ``element`` are set for HTML only: without HTML the containers are
-    unknown, not empty.
+    All arrays have one entry a line. ``plain`` is what a reader sees of each line, and what it is judged by: for text
+    without the addresses of links and the marks of Markdown, for HTML the line itself. ``tags`` names the innermost
+    block element (for text: what the mark-up of a Markdown line says, else ``p``). ``link_chars`` counts characters of
+    ``plain`` inside links, ``blank_before`` the blank lines above a line of a text page. ``elements`` and ``element``
+    are set for HTML only: without HTML the containers are unknown, not empty.
     """
 
     __slots__ = (
         "blank_before", "bold_chars", "element", "elements", "inline", "kind", "level", "link_chars", "link_count",
-        "markdown", "markup", "noscript", "tags", "texts", "title",
+        "markdown", "markup", "noscript", "plain", "tags", "texts", "title",
     )  # fmt: skip
 
     def __init__(
         self, kind: Kind, texts: list[str], tags: list[str], link_chars: Ints, link_count: Ints, bold_chars: Ints,
         level: Ints, blank_before: Ints, title: str = "", elements: Elements | None = None, element: Ints | None = None,
         inline: Ints | None = None, noscript: Ints | None = None, markup: list[str] | None = None,
-        markdown: bool = False,
+        markdown: bool = False, plain: list[str] | None = None,
     ) -> None:  # fmt: skip
         self.kind: Final = kind
         self.texts: Final = texts
+        self.plain: Final = texts if plain is None else plain
         self.tags: Final = tags
         self.link_chars: Final = link_chars
         self.link_count: Final = link_count

@@ -70,7 +70,7 @@ class Judged(NamedTuple):
         """The page's rows, as its site counts them."""
         from cleaner.sites import rows_of
 
-        return rows_of(self.lines.texts, (self.words, self.hashes, self.templates))
+        return rows_of(self.lines.plain, (self.words, self.hashes, self.templates))
 
     def settle(self, favor: Favor, sites: SiteCounts | None = None) -> CleanedPage:
         """The decision, with the evidence of the page's site where that is counted."""

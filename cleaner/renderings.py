@@ -18,11 +18,23 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from cleaner.conversions import CONVERSIONS
 from cleaner.labelled import LabelledPage
 from cleaner.lexicon import phrases
 from cleaner.page import Kind, Lines, Page
+from cleaner.segmentation import detect_kind
 
-__all__ = ["COMPOSED", "OF_TEXT", "RENDERINGS", "Labels", "clean_article", "partly_cleaned", "rendered", "transplant"]
+__all__ = [
+    "COMPOSED",
+    "CONVERSIONS",
+    "OF_TEXT",
+    "RENDERINGS",
+    "Labels",
+    "clean_article",
+    "partly_cleaned",
+    "rendered",
+    "transplant",
+]
 
 Labels = npt.NDArray[np.bool_]
 Render = Callable[[Lines, random.Random], str]
@@ -417,7 +429,7 @@ def rendered(
     donors: Sequence[tuple[Lines, Labels]],
     rng: random.Random,
 ) -> LabelledPage:
-    """A labelled HTML page as one of `RENDERINGS` or `COMPOSED`, with the same gold.
+    """A labelled HTML page as one of `RENDERINGS`, `CONVERSIONS` or `COMPOSED`, with the same gold.
 
     ``lines`` are the page's, cut with their links, ``main`` tells which are main content; ``donors`` give the junk
     of a transplant. A "short transplant" and its gold have the first lines of the main content only.
@@ -431,6 +443,8 @@ def rendered(
         gold = "\n".join(line for line, kept in zip(wanted, keep.tolist(), strict=True) if kept)
     if name in RENDERINGS:
         text = RENDERINGS[name](lines, rng)
+    elif name in CONVERSIONS:
+        text = CONVERSIONS[name](item.page.content, rng, item.page.url)
     elif name == "partly cleaned":
         text = partly_cleaned(lines, main, rng)
     elif name == "transplant":
@@ -439,5 +453,5 @@ def rendered(
         text, gold = transplant(lines, main, donors, rng, item.page.url, rng.randint(2, 10), item.language)
     else:
         text = clean_article(gold, rng)
-    page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=name == "markdown")
+    page = Page(text, Kind.TEXT, url=item.page.url, id=item.page.id, markdown=detect_kind(text)[1])
     return replace(item, page=page, gold=gold)

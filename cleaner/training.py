@@ -29,7 +29,7 @@ from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model
 from cleaner.page import Floats, Kind, Lines
 from cleaner.pipeline import BATCH_PAGES, predict
-from cleaner.renderings import COMPOSED, OF_TEXT, RENDERINGS, rendered
+from cleaner.renderings import COMPOSED, CONVERSIONS, OF_TEXT, RENDERINGS, rendered
 from cleaner.segmentation import segment
 from cleaner.tokens import Hashes, tokenize
 
@@ -47,7 +47,7 @@ SAMPLE = 150
 FOREIGN = 0.3
 # The share of pages that are learnt from in another rendering as well, and the lines of those that need not be:
 # one page in thirteen, but a third of all lines.
-OTHER_RENDERING, LONG_PAGE = 0.6, 600
+OTHER_RENDERING, CONVERTED, LONG_PAGE = 0.6, 0.6, 600
 FOLDS = 5
 MARKED_WEIGHT = 3.0  # pages of which every line was marked: few, and like what the text model is for
 KNOTS = 32
@@ -145,7 +145,7 @@ def dataset_of(
         cut = segment(item.page)
         if not len(cut):
             continue
-        tokens = tokenize(cut.texts)
+        tokens = tokenize(cut.plain)
         kept.append(item)
         lines.append(cut)
         rendering.append(how)
@@ -197,7 +197,8 @@ def _rendered(items: Sequence[LabelledPage], fold: Mapping[str, int], seed: int)
             names = [rng.choice(OF_TEXT), *COMPOSED, *_more(item)]
         else:
             other = rng.choice(others) if rng.random() < OTHER_RENDERING and len(cut) <= LONG_PAGE else None
-            names = [name for name in ("visible", other, *COMPOSED, *_more(item)) if name]
+            converted = rng.choice(tuple(CONVERSIONS)) if rng.random() < CONVERTED and len(cut) <= LONG_PAGE else None
+            names = [name for name in ("visible", other, converted, *COMPOSED, *_more(item)) if name]
         out += [(rendered(item, name, cut, main[i], donors, rng), name) for name in names]
     return out
 

@@ -14,8 +14,8 @@ PACKAGE = ROOT / "cleaner"
 # A module imports only from modules before it. A new module is given its place here, and in CONTRIBUTING's map.
 ORDER = (
     "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "calibration",
-    "network", "model", "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "renderings",
-    "evaluation", "fitting", "training", "adaptation", "cli",
+    "network", "model", "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "conversions",
+    "renderings", "evaluation", "fitting", "training", "adaptation", "cli",
 )  # fmt: skip
 LEARNING = {"fitting", "training", "evaluation", "adaptation"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))

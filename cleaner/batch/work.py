@@ -193,7 +193,7 @@ def count_chunk(items: Sequence[Item], settings: Settings) -> list[Result]:
     def result(item: Item) -> Result:
         page = to_page(item, settings)
         site = page_site(page)
-        keys = page_keys(site, rows_of(segment(page).texts)).tobytes() if site is not None else b""
+        keys = page_keys(site, rows_of(segment(page).plain)).tobytes() if site is not None else b""
         return Result(item.id, item.name, b"", keys=keys)
 
     return [_guarded(item, partial(result, item)) for item in items]

@@ -92,7 +92,7 @@ class Columns:
         self.n = int(sizes.sum())
         self.row: Index = np.arange(self.n)
         self.texts = [text for page in pages for text in page.texts]
-        self.tokens = tk.tokenize(self.texts)
+        self.tokens = tk.tokenize([text for page in pages for text in page.plain])
         self._named: dict[str, Array] = {}
         self._prefix: dict[str, Array] = {}
         self._kept: dict[str, Any] = {}

@@ -14,14 +14,15 @@ from itertools import pairwise
 import numpy as np
 
 from cleaner.page import Kind, Lines, Page
+from cleaner.segmentation.marks import BOLD, plain_line, read_links
 
 __all__ = ["LINK", "URL", "segment_text"]
 
 # [label](target), the label without a nested bracket; images count as links of their own.
 LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(([^()\s]{0,2000}(?:\([^()\s]*\)[^()\s]*)?)(?:\s+\"[^\"\n]*\")?\)")
 URL = re.compile(r"(?:https?://|www\.)[^\s<>\])\"']+", re.I)
-_BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,300}?)(?<=\S)\1")
 _BULLET = re.compile(r"\s*(?:[-*+•·▪►‣◦–]|\(?\d{1,3}[.)])\s+(?=\S)")
+_UNDERLINE = re.compile(r"={3,}|-{3,}")
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+\S")
 # A line that such a line may continue.
 _FLOWS = ("p", "li", "oli", "blockquote")
@@ -37,22 +38,36 @@ _BREAK = re.compile(r"\r\n?|[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 def segment_text(page: Page) -> Lines:
     """Cut text into its lines; an empty text gives none. Lines keep their indentation and marks."""
     raws: list[str] = []
+    plains: list[str] = []
     marks: list[str] = []
     gaps: list[int] = []
+    places: list[tuple[int, int]] = []  # of each line in the plain page
     gap = 0
-    blocks: list[tuple[int, int]] = []  # fenced code, fences included
+    blocks: list[tuple[int, int]] = []  # lines that are one: fenced code with its fences, a heading with its underline
     fence, opened = "", 0
-    for raw in _BREAK.split(page.content):
+    content = _BREAK.sub("\n", page.content)
+    links = read_links(content)
+    whole = content.split("\n")
+    at = 0
+    for raw, plain in zip(whole, links.plain.split("\n") if links else whole, strict=True):
+        start, at = at, at + len(plain) + 1
         text = raw.rstrip()
         if not text:
             gap += 1
             continue
         raws.append(text)
+        plains.append(plain.rstrip())
         gaps.append(gap)
+        places.append((start, at - 1))
         gap = 0
         first = text.lstrip()[0]
         tag = "p"
-        if first in "`~" and text.lstrip().startswith(fence or ("```", "~~~")):
+        if page.markdown and not gaps[-1] and first in "=-" and _UNDERLINE.fullmatch(text) and marks[-1:] == ["p"]:
+            marks[-1] = "h1" if first == "=" else "h2"
+            tag = "hr"
+            blocks.append((len(raws) - 2, len(raws)))
+            plains[-1] = ""
+        elif first in "`~" and text.lstrip().startswith(fence or ("```", "~~~")):
             tag = "pre"
             if fence:
                 blocks.append((opened, len(raws)))
@@ -72,43 +87,46 @@ def segment_text(page: Page) -> Lines:
         marks.append(tag)
 
     texts: list[str] = []
+    read: list[str] = []
     tags: list[str] = []
     blank_before: list[int] = []
-    links: list[int] = []
+    link_count: list[int] = []
     link_chars: list[int] = []
     bold_chars: list[int] = []
     level: list[int] = []
     for start, stop in pairwise(_starts(raws, marks, gaps, blocks)):
-        text, tag = raws[start], marks[start]
+        text, plain, tag = raws[start], plains[start], marks[start]
         if stop - start > 1:
             # Code keeps its blank lines; a page of nothing but them is no reason to write a million.
             most = len(raws) if tag == "pre" else 1
-            text += "".join("\n" * (min(gaps[i], most) + 1) + raws[i] for i in range(start + 1, stop))
+            for i in range(start + 1, stop):
+                ends = "\n" * (min(gaps[i], most) + 1)
+                text += ends + raws[i]
+                plain += ends + plains[i]
+        count = chars = bold = depth = 0
+        if links:
+            begin, end = places[start][0], places[stop - 1][1]
+            count = int(links.begun[end] - links.begun[begin])
+            chars = int(links.chars[end] - links.chars[begin])
+        if "://" in plain or "www." in plain:
+            for match in URL.finditer(plain):
+                count += 1
+                chars += len(match[0])
+        if "**" in plain or "__" in plain:
+            bold = sum(len(match[2]) for match in BOLD.finditer(plain))
+        if page.markdown:
+            plain = plain_line(plain, tag)
         texts.append(text)
+        read.append(plain)
         tags.append(tag)
         blank_before.append(gaps[start])
-        count = chars = bold = depth = 0
-        flat = text.replace("\n", " ") if stop - start > 1 else text
-        if "](" in flat:
-            for match in LINK.finditer(flat):
-                count += 1
-                chars += len(match[0])
-            rest = LINK.sub("", flat) if count else flat
-        else:
-            rest = flat
-        if "://" in rest or "www." in rest:
-            for match in URL.finditer(rest):
-                count += 1
-                chars += len(match[0])
-        if "**" in flat or "__" in flat:
-            bold = sum(len(match[2]) for match in _BOLD.finditer(flat))
         if tag in ("li", "oli"):
             depth = 1 + (len(text) - len(text.lstrip())) // 2
         elif tag[0] == "h":
             depth = int(tag[1])
         level.append(depth)
-        links.append(count)
-        link_chars.append(min(chars, len(text)))
+        link_count.append(count)
+        link_chars.append(min(chars, len(plain)))
         bold_chars.append(bold)
 
     def ints(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
@@ -117,9 +135,10 @@ def segment_text(page: Page) -> Lines:
     return Lines(
         kind=Kind.TEXT,
         texts=texts,
+        plain=read,
         tags=tags,
         link_chars=ints(link_chars),
-        link_count=ints(links),
+        link_count=ints(link_count),
         bold_chars=ints(bold_chars),
         level=ints(level),
         blank_before=ints(blank_before),
@@ -146,7 +165,9 @@ def _starts(
         if not flow:
             joined = False
         elif len(above) <= width < need:
-            joined = _indent(text) <= _indent(above) + 1 and (parted or not _ended(above) or text.lstrip()[0].islower())
+            joined = _indent(text) <= _text_begins(above, tags[i - 1]) + 1 and (
+                parted or not _ended(above) or text.lstrip()[0].islower()
+            )
         else:
             joined = gaps[i] <= 2 and len(above) >= _SHORT and _goes_on(above, text)
         if not joined:
@@ -199,6 +220,12 @@ def _ended(text: str) -> bool:
 
 def _indent(text: str) -> int:
     return len(text) - len(text.lstrip())
+
+
+def _text_begins(text: str, tag: str) -> int:
+    """The column at which a line's text begins, behind the bullet of an item: what goes on in it stands there."""
+    bullet = _BULLET.match(text) if tag in ("li", "oli") else None
+    return bullet.end() if bullet else _indent(text)
 
 
 def _goes_on(above: str, text: str) -> bool:
