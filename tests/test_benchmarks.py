@@ -23,6 +23,8 @@ from cleaner.training import make_dataset
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+from converters import converters  # noqa: E402
+from converters import main as convert  # noqa: E402
 from layouts import read_pages, write_answers  # noqa: E402
 from losses import wrong_lines  # noqa: E402
 from peers import HTML_PEERS, run_peer, run_peers, with_peers  # noqa: E402
@@ -364,3 +366,18 @@ def test_scrapes_are_marked_and_the_command_counts_them() -> None:
         assert rows["keep all"][5].split() == [str(other), "of", str(other)]
         assert float(rows["cleaner"][3]) > float(rows["C4 rules"][3]) + 0.05
         assert float(rows["cleaner"][3]) > float(rows["keep all"][3]) + 0.05
+
+
+def test_what_real_converters_write_is_scored_by_converter(tmp_path: Path) -> None:
+    pytest.importorskip("resiliparse", reason="the bench extra brings it")
+    (tmp_path / "a.html").write_text(story(1))
+    (tmp_path / "a.gold.txt").write_text(main_text(1))
+    toy_model().save(tmp_path / "toy.model")
+    done = CliRunner().invoke(convert, [str(tmp_path), "--model", str(tmp_path / "toy.model")], catch_exceptions=False)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.output.splitlines()]
+    assert [row[0] for row in rows] == ["word F1", "---", *(name for name, _ in converters()), "mean"]
+    assert rows[0][3:5] == ["cleaner", "keep all"]
+    of = dict(zip((row[0] for row in rows), rows, strict=True))["resiliparse, whole page"]
+    assert of[1:3] == ["1", "0"]
+    assert [float(value) for value in of[4:5]] != [1.0], of
+    assert float(of[-1]) > 0.9, of
