@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -112,6 +113,7 @@ def converters() -> Iterator[tuple[str, Convert]]:
 @click.option("--model", help="Model file; without it, the shipped one.")
 def main(paths: tuple[str, ...], on: tuple[str, ...], pages: int | None, seed: int, model: str | None) -> None:
     """Word F1 of the cleaner and of the line rules, by converter."""
+    warnings.simplefilter("ignore")  # Beautiful Soup's, about pages that say they are XML
     cleaner = Cleaner(model)
     items = chosen(paths, on, pages, seed)
     cleaners: dict[str, Callable[[str], str]] = {
