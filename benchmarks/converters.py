@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 import numpy as np
-from text import chosen, plain, say, stripped
+from text import as_scored, chosen, plain_lines, say, stripped
 from text_peers import TEXT_PEERS
 
 from cleaner.evaluation import word_scores
@@ -133,11 +133,11 @@ def main(paths: tuple[str, ...], on: tuple[str, ...], pages: int | None, seed: i
                 failed += 1
                 continue
             lines = stripped(text)
-            main_lines = align(tokenize([plain(line) for line in lines]), item.gold) >= 0.5
+            main_lines = align(tokenize(plain_lines(text)), item.gold) >= 0.5
             answers = {who: clean(text) for who, clean in cleaners.items()}
             answers["perfect lines"] = "\n".join(x for x, wanted in zip(lines, main_lines, strict=True) if wanted)
             for who, answer in answers.items():
-                scores[who].append(word_scores(plain(answer), item.gold)[0])
+                scores[who].append(word_scores(as_scored(text, answer), item.gold)[0])
         say("")
         for who in names:
             means[who].append(float(np.mean(scores[who])))

@@ -74,12 +74,6 @@ class Sample(NamedTuple):
     mean: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
 
-    def without(self, fold: int) -> Sample:
-        """The lines of all folds but one."""
-        rows = self.fold != fold
-        by_row = {name: column[rows] for name, column in self._asdict().items() if name not in ("mean", "scale")}
-        return self._replace(**by_row)
-
 
 def draw(
     rows: npt.NDArray[np.int64],
@@ -119,15 +113,21 @@ def fit_heads(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int =
     keeps the result the same on any number of cores.
     """
     folds = list(without)
-    # A network takes its inputs in single precision, beside the worker's own part of the sample.
-    room = _memory() // (sample.matrix.nbytes + 5 * sample.inputs.nbytes + 1)
+    # Workers share one copy of the sample. Trees take its features in double precision, a network its inputs in single.
+    shared = sample.matrix.nbytes + sample.inputs.nbytes
+    room = (_memory() - shared) // (max(3 * sample.matrix.nbytes, 4 * sample.inputs.nbytes) + 1)
     run = Parallel(n_jobs=max(1, min(len(folds), cpu_count(), room)), return_as="generator")
     heads: Iterator[Head] = run(delayed(_fit)(sample, kind, seed, fold) for fold in folds)
     return heads
 
 
 def _memory() -> int:
-    """Three quarters of the machine's memory, in bytes; a great deal where the system does not say."""
+    """Nine tenths of the memory that is free, in bytes; three quarters of all, or a great deal, where no one says."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(row.split()[1]) for row in file if row.startswith("MemAvailable:")) * 1024 * 9 // 10
+    except (OSError, StopIteration, ValueError):  # not on every system
+        pass
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
     except (AttributeError, ValueError, OSError):  # not on every system
@@ -138,22 +138,36 @@ def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
     """Trees, and where the sample has inputs for one a network, over a sample or all of its folds but one."""
     from threadpoolctl import threadpool_limits
 
-    chosen = sample if without < 0 else sample.without(without)
-    if chosen.labels.min() == chosen.labels.max():
+    rows = np.flatnonzero(sample.fold != without)
+    labels, weight = sample.labels[rows], sample.weight[rows]
+    weight = weight / weight.mean()
+    if labels.min() == labels.max():
         raise BadLabels("every line has the same label: both main content and junk are needed")
     # Two threads gain little and, where another process has the cores, lose an order of magnitude to spinning.
     few = len(sample.labels) < FEW_LINES  # all of them: a fold is fitted like the whole
     with threadpool_limits(1):
-        head = _boosted(chosen, FEW if few else MUCH[kind], kind, seed)
-        return head if few else _joined(head, *_network(chosen, kind, seed))
+        head = _boosted(sample.matrix[rows], labels, weight, FEW if few else MUCH[kind], kind, seed)
+        if few:
+            return head
+        inputs = np.empty((len(rows), sample.inputs.shape[1]), dtype=np.float32)
+        for low in range(0, len(rows), 1 << 14):  # a copy of all as they are would be a fourth more
+            inputs[low : low + (1 << 14)] = sample.inputs[rows[low : low + (1 << 14)]]
+        inputs /= STEP
+        return _joined(head, *_network(inputs, labels, weight, sample.mean, sample.scale, kind, seed))
 
 
-def _boosted(sample: Sample, more: dict[str, Any], kind: Kind, seed: int) -> Head:
+def _boosted(
+    matrix: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    weight: npt.NDArray[np.float64],
+    more: dict[str, Any],
+    kind: Kind,
+    seed: int,
+) -> Head:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    matrix, labels, weight = sample[:3]
     trees = HistGradientBoostingClassifier(random_state=seed, **{**PARAMETERS, **more})
-    trees.fit(matrix, labels, sample_weight=weight / weight.mean())
+    trees.fit(matrix, labels, sample_weight=weight)
     packed = []
     base = float(np.ravel(trees._baseline_prediction)[0])
     for (predictor,) in trees._predictors:  # the only way to the trees: scikit-learn has no public one
@@ -176,14 +190,20 @@ def _boosted(sample: Sample, more: dict[str, Any], kind: Kind, seed: int) -> Hea
     return Head(features=feature_names(kind), base=base, knot_in=identity, knot_out=identity, **pack_trees(packed))
 
 
-def _network(sample: Sample, kind: Kind, seed: int) -> tuple[Network, float]:
+def _network(
+    inputs: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    weight: npt.NDArray[np.float64],
+    mean: npt.NDArray[np.float32],
+    scale: npt.NDArray[np.float32],
+    kind: Kind,
+    seed: int,
+) -> tuple[Network, float]:
     """A network with one hidden layer, and the log-odds that it begins from."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
     plan = NETWORK[kind]
-    inputs = sample.inputs.astype(np.float32)
-    inputs /= STEP
     # Each round goes on where the one before ended; how many there are is fixed, so nothing converges.
     learnt = MLPClassifier(
         (plan.units,),
@@ -198,11 +218,11 @@ def _network(sample: Sample, kind: Kind, seed: int) -> tuple[Network, float]:
         warnings.simplefilter("ignore", ConvergenceWarning)
         for rate, rounds in plan.rounds:
             learnt.set_params(learning_rate_init=rate, max_iter=rounds)
-            learnt.fit(inputs, sample.labels, sample_weight=sample.weight / sample.weight.mean())
+            learnt.fit(inputs, labels, sample_weight=weight)
     (first, second), (bias, base) = learnt.coefs_, learnt.intercepts_
-    weight, step = rounded(first.reshape(2 * plan.reach + 1, len(sample.mean), -1).astype(np.float64))
+    whole, step = rounded(first.reshape(2 * plan.reach + 1, len(mean), -1).astype(np.float64))
     net = Network(
-        sample.mean, sample.scale, weight.astype(np.float32), step / np.float32(STEP), bias.astype(np.float32),
+        mean, scale, whole.astype(np.float32), step / np.float32(STEP), bias.astype(np.float32),
         second[:, 0].astype(np.float32),
     )  # fmt: skip
     return net, float(base[0])

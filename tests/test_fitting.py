@@ -59,8 +59,10 @@ def test_trees_and_network_have_their_shares(kind: Kind) -> None:
     start = np.arange(0, LINES, PAGE)
     sample = sample_of(kind, np.arange(LINES))
     head = fitting._fit(sample, kind, 0)
-    trees = fitting._boosted(sample, fitting.MUCH[kind], kind, 0)
-    net, base = fitting._network(sample, kind, 0)
+    weight = sample.weight / sample.weight.mean()
+    trees = fitting._boosted(sample.matrix, sample.labels, weight, fitting.MUCH[kind], kind, 0)
+    inputs = sample.inputs.astype(np.float32) / fitting.STEP
+    net, base = fitting._network(inputs, sample.labels, weight, sample.mean, sample.scale, kind, 0)
     share = fitting.NETWORK_SHARE
     expected = (1 - share) * trees.scores(matrix, start) + share * (net.scores(matrix, start) + base)
     assert np.abs(expected).max() > 0.1
@@ -97,11 +99,12 @@ def test_the_same_lines_and_seed_give_the_same_head() -> None:
 
 def test_what_is_left_out_of_a_sample_is_not_learnt_from() -> None:
     sample = sample_of(Kind.HTML, np.arange(0, LINES, 2))
-    part = sample.without(1)
-    assert (part.fold == 0).all()
-    assert len(part.inputs) == len(part.matrix) == len(part.labels) == (sample.fold == 0).sum()
-    assert (part.inputs == sample.inputs[sample.fold == 0]).all()
-    assert (part.mean == sample.mean).all()
+    wrong = sample._replace(labels=np.where(sample.fold == 1, 1 - sample.labels, sample.labels))
+    right, same = (fitting._fit(which, Kind.HTML, 0, 1) for which in (sample, wrong))
+    assert (right.value == same.value).all()
+    assert (right.net_weight == same.net_weight).all()
+    other = fitting._fit(wrong, Kind.HTML, 0)
+    assert (other.net_weight != right.net_weight).any()
 
 
 def test_few_lines_have_trees_only(monkeypatch: pytest.MonkeyPatch) -> None:

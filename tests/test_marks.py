@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -33,6 +34,9 @@ def marked(content: str) -> Lines:
         ("| a | **b** |", "a\tb"),
         ("2 * 3 * 4 and snake_case_name", "2 * 3 * 4 and snake_case_name"),
         ("not a link (at all) [here]", "not a link (at all) [here]"),
+        ("`[label](x.html)` is code, **粗体**文字 is not", "`[label](x.html)` is code, 粗体文字 is not"),
+        ("x = handlers[i](event) and 2**3**4 or MY__VAR__NAME", "x = handlers[i](event) and 2**3**4 or MY__VAR__NAME"),
+        (r"| a \| b | c |", "a | b\tc"),
     ],
 )
 def test_a_line_as_it_is_read(line: str, plain: str) -> None:
@@ -54,17 +58,47 @@ def test_a_link_over_several_lines_is_in_each_of_them() -> None:
 def test_addresses_behind_labels_and_numbers_before_them_are_read_as_links(link: str) -> None:
     menu = "   ".join(link.format(word, number) for number, word in enumerate(("Home", "News", "Sport", "Work"), 1))
     story = f"The council votes on Friday for {link.format('a bridge', 5)} over the river, and nobody minds."
-    lines = segment(Page(f"{menu}\n{story}\n", Kind.TEXT))
-    assert [" ".join(line.split()) for line in lines.plain] == [
+    references = "\n1. https://x.example/a" if link.startswith("[{1}]") else ""
+    lines = segment(Page(f"{menu}\n{story}\n{references}", Kind.TEXT))
+    assert [" ".join(line.split()) for line in lines.plain[:2]] == [
         "Home News Sport Work", "The council votes on Friday for a bridge over the river, and nobody minds."
     ]  # fmt: skip
-    assert lines.link_count.tolist() == [4, 1]
+    assert lines.link_count.tolist()[:2] == [4, 1]
     assert lines.link_chars[0] >= 0.6 * len(lines.plain[0])
     assert 0 < lines.link_chars[1] < 0.5 * len(lines.plain[1])
 
 
 def test_a_few_addresses_in_brackets_are_the_text_s_own() -> None:
     assert read_links("See the list [https://x.example/a] and the note [2]below.") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[b]Bold[/b] and [i]not[/i], said she", "北京市[1]是，[2]也是", "[1]In the beginning [2]there was",
+     "See [#12] and [#13] [?]", "Use <b>bold</b> for it"],
+)  # fmt: skip
+def test_brackets_that_are_no_links(line: str) -> None:
+    assert read_links("\n\n".join([line] * 5)) is None
+
+
+def test_bold_that_a_column_broke_is_read() -> None:
+    lines = marked("The council said that **it would not have\nthe bridge** before the spring of next year, if at all.")
+    assert lines.bold_chars.tolist() == [28]
+    assert "*" not in lines.plain[0]
+
+
+@pytest.mark.parametrize(
+    "piece", [" ", "\n", "](a\\)", "日 [/b]", "[/]", "aa)[/]", "[](x)", "[a](x ", "![", "| a", "**a", "_a "]
+)
+def test_the_time_grows_as_the_page_does(piece: str) -> None:
+    def spent(size: int) -> float:
+        page = Page("[a](" + piece * (size // len(piece)) + "|\n[1]\n# b\n[c](d)\n", Kind.TEXT, markdown=True)
+        start = time.process_time()
+        segment(page)
+        return time.process_time() - start
+
+    spent(1000)
+    assert spent(400_000) < 40 * max(spent(40_000), 0.01)  # what is quadratic takes a hundred times as long
 
 
 def test_a_heading_and_its_underline_are_one_line() -> None:

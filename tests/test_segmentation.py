@@ -497,7 +497,8 @@ def test_a_fence_that_is_never_closed_is_no_block() -> None:
         ("https://example.org/a?b=c", 1, 25),
         ("see www.example.org.", 1, 16),
         ("<https://example.org>", 1, 19),
-        ("[](empty) x", 1, 0),
+        ("[](empty)", 1, 0),
+        ("[https://x.example/a](https://x.example/a)", 1, 19),
     ],
 )
 def test_links_of_a_text_line(line: str, count: int, chars: int) -> None:

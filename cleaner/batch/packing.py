@@ -37,7 +37,7 @@ def pack(judged: Judged, *, places: bool, with_metadata: bool) -> bytes:
     head = {
         "kind": page.kind, "encoding": page.encoding, "replaced": page.replaced, "markdown": page.markdown,
         "language": language(page), "meta": metadata(page) if with_metadata else None,
-        "tags": lines.tags, "markup": lines.markup, "plain": lines.plain if lines.plain is not lines.texts else None,
+        "tags": lines.tags, "markup": lines.markup, "plain": lines.plain if lines.plain != lines.texts else None,
         "elements": [tag for tag, _ in elements.signatures] if elements is not None else None,
         "numbers": list(elements.numbers.items()) if elements is not None else [],
     }  # fmt: skip

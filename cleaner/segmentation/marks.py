@@ -15,35 +15,48 @@ import numpy.typing as npt
 
 __all__ = ["BOLD", "Links", "plain_line", "read_links"]
 
-BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,300}?)(?<=\S)\1")
-# The target of a link or an image, with its title: ``](address "title")`` (CommonMark 0.31, section 6.3).
+BOLD = re.compile(r"(?<!\d)\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*(?!\d)|(?<!\w)__(?=\S)(.{1,300}?)(?<=\S)__(?!\w)", re.S)
+# The target of a link or an image, with its title: ``](address "title")`` (CommonMark 0.31, section 6.3). What has been
+# matched is never given back (``*+``), or blanks alone would take hours; for the same reason it holds no other ``](``.
+_BLANKS = r"[ \t]*+\n?+[ \t]*+"
 _TARGET = (
-    r"\]\([ \t]*\n?[ \t]*(?P<target><[^<>\n]{0,2000}>|(?:[^()\s\\]|\\.|\([^()\s]{0,500}\)){0,2000}+)"
-    r"(?:[ \t]*\n?[ \t]*(?:\"[^\"]{0,1000}\"|'[^']{0,1000}'))?[ \t]*\n?[ \t]*\)"
+    rf"\]\({_BLANKS}(?P<target><[^<>\n]{{0,2000}}>|(?:[^()\s\\\]]|\](?!\()|\\.|\([^()\s]{{0,500}}\)){{0,2000}}+)"
+    rf"(?:{_BLANKS}(?:\"[^\"]{{0,1000}}\"|'[^']{{0,1000}}'))?+{_BLANKS}\)"
 )
-_TOKEN = re.compile(rf"\\[\[\]\\]|!?\[|{_TARGET}|\]")
+_TOKEN = re.compile(rf"`[^`\n]{{1,300}}`|\\[\[\]\\]|!?\[|{_TARGET}|\]")
+_LOOKS = re.compile(r"[/.:#?]")
 _LONGEST = 4000  # characters of a label: what is longer is a bracket that was never closed
 # Other converters write the address behind the label, in brackets, or a number before it: ``label [address]``,
-# ``[12]label``. Where the label begins or ends is not said: at a mark, or after a few words.
+# ``[12]label``. Where the label begins or ends is not said: at a mark, or after a few words. ``[/b]`` that follows its
+# word at once is another language's end tag, and ``[#12]`` a number.
 _ADDRESS = re.compile(
-    r"\s?(?:\[(?:https?://|www\.|mailto:|\.{0,2}/|[#?]|[\w./-]{1,200}\.(?:html?|php|aspx?|jsp)\b)[^\s\[\]]{0,2000}\]"
-    r"|<(?:https?://|www\.|mailto:|\.{0,2}/)[^\s<>]{0,2000}>|\((?:https?://|www\.)[^\s()]{0,2000}\))"
+    r"\s?(?:\[(?:https?://|www\.|mailto:|\.{1,2}/|[\w./-]{1,200}\.(?:html?|php|aspx?|jsp)\b)[^\s\[\]]{0,2000}\]"
+    r"|(?<=\s)\[(?:/|#(?=[A-Za-z_])|\?(?=\w+=))[^\s\[\]]{0,2000}\]"
+    r"|<(?:https?://|www\.|mailto:)[^\s<>]{0,2000}>|(?<=\s)<\.{0,2}/[^\s<>]{0,2000}>"
+    r"|\((?:https?://|www\.)[^\s()]{0,2000}\))"
 )
-_NUMBER = re.compile(r"\[[1-9]\d{0,3}\](?=[^\W_]|[\"“'(])")
-_BEFORE = re.compile(r"(?:[^\s.,;:!?\[\]<>()|]+[ \t]+){0,4}[^\s.,;:!?\[\]<>()|]+[.!?]?\Z")
+# Not in scripts without blanks, where there is no telling a note's number from a link's.
+_NUMBER = re.compile(r"(?<!\w)\[[1-9]\d{0,3}\](?=[^\W_\u2e80-\U0003ffff]|[\"“'(])")
+_LISTED = re.compile(r"^[ \t]*\d{1,4}\.[ \t]+(?:https?:|file:|mailto:|/)", re.M)
+_WORD = r"[^\s.,;:!?\[\]<>()|]"
+_BEFORE = re.compile(rf"(?<!{_WORD})(?:{_WORD}++[ \t]++){{0,4}}{_WORD}++[.!?]?\Z")
 _AFTER = re.compile(r"[^\s\[\]]+(?:[ \t]+[^\s\[\]]+){0,4}")
+_OPENING = (
+    "[http", "[www.", "[mailto:", "[/", "[.", "[#", "[?", ".htm", ".php", ".asp", ".jsp", "<http", "<www.", "<mailto:",
+    "</", "<.", "(http", "(www.",
+)  # fmt: skip
 _ENOUGH = 5  # of them: fewer are remarks of the text's own
-_EMPHASIS = re.compile(r"(?<![\w*\\])([*_])(?=[^\s*_])([^*_\n]{1,300}?)(?<=\S)\1(?![\w*])")
+_EMPHASIS = re.compile(r"(?<![\w*\\])([*_])(?=[^\s*_])([^*_]{1,300}?)(?<=\S)\1(?![\w*])")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _PREFIX = re.compile(r"[ \t]*(?:(?:>[ \t]?)+|#{1,6}[ \t]+|[-*+][ \t]+)")
-_CELLS = re.compile(r"\s*\|\s*")
+_CELLS = re.compile(r"(?<!\\)\|")
 
 _Cut = tuple[int, int, str]  # from, to, and what stands there instead
 _Span = tuple[int, int]
 
 
 class Links(NamedTuple):
-    """A page without its links' addresses: up to each character of it, how much is label, and how many links begin."""
+    """A page without its links' addresses: before each character of it, how much is label, and how many links begin."""
 
     plain: str
     chars: npt.NDArray[np.int32]
@@ -53,8 +66,8 @@ class Links(NamedTuple):
 def read_links(content: str) -> Links | None:
     """A page with its links read, in any of the ways in which converters write them; None where it has none.
 
-    An image reads as a link does: by its alternative text, or by the name of its file where it has none. Costs a pass
-    over the page for each way that it seems to have.
+    An image reads as a link does: by its alternative text, or by the name of its file where it has none. What stands in
+    inline code is no link. Takes a time that grows as the page does.
     """
     cuts, labels = _marked(content) if "](" in content else ([], [])
     if not cuts:
@@ -80,6 +93,8 @@ def _marked(content: str) -> tuple[list[_Cut], list[_Span]]:
             start, stop = opened.pop()
             if len(token) == 1 or match.start() - stop > _LONGEST:
                 continue
+            if start and content[start] == "[" and content[start - 1].isalnum() and not _LOOKS.search(match["target"]):
+                continue  # ``handlers[i](event)``
             instead = "\n" * token.count("\n")
             if content[start] == "!" and not content[stop : match.start()].strip():
                 instead = match["target"].strip("<>").rsplit("/", 1)[-1][:40] + instead
@@ -90,22 +105,24 @@ def _marked(content: str) -> tuple[list[_Cut], list[_Span]]:
 
 def _behind(content: str) -> tuple[list[_Cut], list[_Span]]:
     """``label [address]``, ``label <address>``, ``label (address)``."""
-    if not any(mark in content for mark in ("[http", "[/", "[#", "<http", "</", "(http")):
+    if not any(mark in content for mark in _OPENING):
         return [], []
     cuts: list[_Cut] = []
     labels: list[_Span] = []
     for match in _ADDRESS.finditer(content):
         start, stop = match.span()
-        low = max(content.rfind("\n", 0, start) + 1, start - 200, cuts[-1][1] if cuts else 0)
+        low = max(start - 200, cuts[-1][1] if cuts else 0, 0)
+        low = max(low, content.rfind("\n", low, start) + 1)
         label = _BEFORE.search(content, low, start)
-        cuts.append((start, stop, "\n" if match[0][0] == "\n" else ""))
-        labels.append((label.start() if label else start, stop))
+        if label:  # an address alone stays, and counts as any other in the text
+            cuts.append((start, stop, "\n" if match[0][0] == "\n" else ""))
+            labels.append((label.start(), stop))
     return cuts, labels
 
 
 def _numbered(content: str) -> tuple[list[_Cut], list[_Span]]:
-    """``[12]label``, the addresses in a list at the end."""
-    if "[2]" not in content:
+    """``[12]label``, the addresses in a list at the end; without it they are verses, notes or paragraphs."""
+    if "[2]" not in content or not _LISTED.search(content):
         return [], []
     cuts: list[_Cut] = []
     labels: list[_Span] = []
@@ -141,19 +158,21 @@ def _without(content: str, cuts: list[_Cut], labels: list[_Span]) -> Links:
     depth = np.bincount(first, minlength=len(plain) + 1) - np.bincount(last, minlength=len(plain) + 1)
     chars = np.zeros(len(plain) + 1, dtype=np.int32)
     np.cumsum(np.cumsum(depth[:-1]) > 0, out=chars[1:])
-    begun = np.zeros(len(plain) + 1, dtype=np.int32)
-    np.cumsum(np.bincount(first, minlength=len(plain) + 1)[: len(plain)], out=begun[1:])
+    begun = np.zeros(len(plain) + 2, dtype=np.int32)  # a link without a label begins at its line's end
+    np.cumsum(np.bincount(first, minlength=len(plain) + 1), out=begun[1:])
     return Links(plain, chars, begun)
 
 
 def plain_line(text: str, tag: str) -> str:
     """A line of Markdown, its links read already, without the marks of its block, of emphasis and of escapes."""
+    if tag == "pre":
+        return text
+    if tag == "tr":
+        return "\t".join(plain_line(cell.strip(), "p") for cell in _CELLS.split(text.strip().strip("|")))
     if "*" in text or "_" in text:
-        text = _EMPHASIS.sub(r"\2", BOLD.sub(r"\2", text))
+        text = _EMPHASIS.sub(r"\2", BOLD.sub(lambda match: match[1] or match[2], text))
     if "\\" in text:
         text = _ESCAPE.sub(r"\1", text)
-    if tag == "tr":
-        return _CELLS.sub("\t", text.strip().strip("|").strip())
-    if tag not in ("p", "pre") and (prefix := _PREFIX.match(text)):
+    if tag != "p" and (prefix := _PREFIX.match(text)):
         return text[prefix.end() :]
     return text

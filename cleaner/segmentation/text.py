@@ -106,14 +106,17 @@ def segment_text(page: Page) -> Lines:
         count = chars = bold = depth = 0
         if links:
             begin, end = places[start][0], places[stop - 1][1]
-            count = int(links.begun[end] - links.begun[begin])
+            count = int(links.begun[end + 1] - links.begun[begin])
             chars = int(links.chars[end] - links.chars[begin])
         if "://" in plain or "www." in plain:
-            for match in URL.finditer(plain):
-                count += 1
-                chars += len(match[0])
+            for i in range(start, stop):
+                for match in URL.finditer(plains[i]):
+                    begin = places[i][0] + match.start()
+                    if links is None or links.chars[begin] == links.chars[begin + len(match[0])]:  # no label
+                        count += 1
+                        chars += len(match[0])
         if "**" in plain or "__" in plain:
-            bold = sum(len(match[2]) for match in BOLD.finditer(plain))
+            bold = sum(len(match[1] or match[2]) for match in BOLD.finditer(plain))
         if page.markdown:
             plain = plain_line(plain, tag)
         texts.append(text)
