@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,8 +125,8 @@ def fit_heads(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int =
 def _memory() -> int:
     """Nine tenths of the memory that is free, in bytes; three quarters of all, or a great deal, where no one says."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            return next(int(row.split()[1]) for row in file if row.startswith("MemAvailable:")) * 1024 * 9 // 10
+        rows = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(row.split()[1]) for row in rows if row.startswith("MemAvailable:")) * 1024 * 9 // 10
     except (OSError, StopIteration, ValueError):  # not on every system
         pass
     try:

@@ -48,7 +48,7 @@ PARTS: Final = 64
 PARQUET_ROWS: Final = 1_000_000
 MAX_KEYS: Final = 1_000_000_000  # a file that claims more is refused
 _FORMAT: Final = b"cleaner.sites"
-_VERSION: Final = b"1"
+_VERSION: Final = b"2"  # 2: text is counted without the addresses of its links
 
 
 def site_of(url: str | None) -> str | None:
