@@ -305,7 +305,10 @@ class SiteCounts:
         try:
             with pq.ParquetFile(path) as file:
                 schema = file.schema_arrow
-                if (schema.metadata or {}).get(_FORMAT) != _VERSION:
+                version = (schema.metadata or {}).get(_FORMAT)
+                if version is not None and version != _VERSION:
+                    raise ValueError("it is of another version: build it again with 'cleaner sites build'")
+                if version is None:
                     raise ValueError("nothing in it says so")
                 if schema.names != ["key", "pages"] or any(kind != pa.uint64() for kind in schema.types):
                     raise ValueError("its columns are others")

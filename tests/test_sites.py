@@ -193,7 +193,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["none.parquet", "sites.parquet"]
 
 
-def _parquet(path: Path, columns: dict[str, list[object]], kind: str = "uint64", mark: str = "1") -> None:
+def _parquet(path: Path, columns: dict[str, list[object]], kind: str = "uint64", mark: str = "2") -> None:
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
@@ -204,7 +204,7 @@ def _parquet(path: Path, columns: dict[str, list[object]], kind: str = "uint64",
 @pytest.mark.parametrize(
     ("columns", "more"),
     [
-        ({"key": [1, 2], "pages": [3, 4]}, {"mark": "2"}),
+        ({"key": [1, 2], "pages": [3, 4]}, {"mark": "1"}),
         ({"key": [1, 2], "count": [3, 4]}, {}),
         ({"key": [1, 2], "pages": [3, 4]}, {"kind": "int32"}),
         ({"key": [2, 1], "pages": [3, 4]}, {}),
