@@ -114,9 +114,9 @@ def _behind(content: str) -> tuple[list[_Cut], list[_Span]]:
         low = max(start - 200, cuts[-1][1] if cuts else 0, 0)
         low = max(low, content.rfind("\n", low, start) + 1)
         label = _BEFORE.search(content, low, start)
-        if label:  # an address alone stays, and counts as any other in the text
+        if label or match[0][-1] == "]":  # without a label a picture's; in other brackets an address like any in a text
             cuts.append((start, stop, "\n" if match[0][0] == "\n" else ""))
-            labels.append((label.start(), stop))
+            labels.append((label.start() if label else start, stop))
     return cuts, labels
 
 
