@@ -30,10 +30,9 @@ _LONGEST = 4000  # characters of a label: what is longer is a bracket that was n
 # ``[12]label``. Where the label begins or ends is not said: at a mark, or after a few words. ``[/b]`` that follows its
 # word at once is another language's end tag, and ``[#12]`` a number.
 _ADDRESS = re.compile(
-    r"\s?(?:\[(?:https?://|www\.|mailto:|\.{1,2}/|[\w./-]{1,200}\.(?:html?|php|aspx?|jsp)\b)[^\s\[\]]{0,2000}\]"
-    r"|(?<=\s)\[(?:/|#(?=[A-Za-z_])|\?(?=\w+=))[^\s\[\]]{0,2000}\]"
-    r"|<(?:https?://|www\.|mailto:)[^\s<>]{0,2000}>|(?<=\s)<\.{0,2}/[^\s<>]{0,2000}>"
-    r"|\((?:https?://|www\.)[^\s()]{0,2000}\))"
+    r"\[(?:https?://|www\.|mailto:|\.{1,2}/|[\w./-]{1,200}\.(?:html?|php|aspx?|jsp)\b"
+    r"|(?<=\s\[)(?:/|#(?=[A-Za-z_])|\?(?=\w+=)))[^\s\[\]]{0,2000}\]"
+    r"|<(?:https?://|www\.|mailto:|(?<=\s<)\.{0,2}/)[^\s<>]{0,2000}>|\((?:https?://|www\.)[^\s()]{0,2000}\)"
 )
 # Not in scripts without blanks, where there is no telling a note's number from a link's.
 _NUMBER = re.compile(r"(?<!\w)\[[1-9]\d{0,3}\](?=[^\W_\u2e80-\U0003ffff]|[\"“'(])")
@@ -111,11 +110,12 @@ def _behind(content: str) -> tuple[list[_Cut], list[_Span]]:
     labels: list[_Span] = []
     for match in _ADDRESS.finditer(content):
         start, stop = match.span()
+        start -= start > 0 and content[start - 1].isspace()
         low = max(start - 200, cuts[-1][1] if cuts else 0, 0)
         low = max(low, content.rfind("\n", low, start) + 1)
         label = _BEFORE.search(content, low, start)
         if label or match[0][-1] == "]":  # without a label a picture's; in other brackets an address like any in a text
-            cuts.append((start, stop, "\n" if match[0][0] == "\n" else ""))
+            cuts.append((start, stop, "\n" if content[start] == "\n" else ""))
             labels.append((label.start() if label else start, stop))
     return cuts, labels
 

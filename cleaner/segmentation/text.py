@@ -32,7 +32,6 @@ _NARROWEST, _WIDEST = 40, 160  # columns at which text is wrapped
 _SHORT, _LONG = 25, 40
 _END = frozenset(".!?…。！？｡؟۔।॥።։")
 _CLOSING = "\"'“”’»«›‹」』）)]*_ "
-_BREAK = re.compile(r"\r\n?|[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 def segment_text(page: Page) -> Lines:
@@ -45,9 +44,8 @@ def segment_text(page: Page) -> Lines:
     gap = 0
     blocks: list[tuple[int, int]] = []  # lines that are one: fenced code with its fences, a heading with its underline
     fence, opened = "", 0
-    content = _BREAK.sub("\n", page.content)
-    links = read_links(content)
-    whole = content.split("\n")
+    whole = page.content.splitlines()
+    links = read_links("\n".join(whole))
     at = 0
     for raw, plain in zip(whole, links.plain.split("\n") if links else whole, strict=True):
         start, at = at, at + len(plain) + 1
