@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 import numpy as np
-from text import as_scored, chosen, plain_lines, say, stripped
+from text import CLEANER, KEEP_ALL, PERFECT, as_scored, chosen, plain_lines, say, stripped
 from text_peers import TEXT_PEERS
 
 from cleaner.evaluation import word_scores
@@ -117,9 +117,9 @@ def main(paths: tuple[str, ...], on: tuple[str, ...], pages: int | None, seed: i
     cleaner = Cleaner(model)
     items = chosen(paths, on, pages, seed)
     cleaners: dict[str, Callable[[str], str]] = {
-        "cleaner": lambda text: cleaner.clean(text, kind="text").text, "keep all": lambda text: text, **TEXT_PEERS,
+        CLEANER: lambda text: cleaner.clean(text, kind="text").text, KEEP_ALL: lambda text: text, **TEXT_PEERS,
     }  # fmt: skip
-    names = [*cleaners, "perfect lines"]
+    names = [*cleaners, PERFECT]
     click.echo(f"| word F1 | pages | failed | {' | '.join(names)} |\n|---|---|---|{'---|' * len(names)}")
     means: dict[str, list[float]] = defaultdict(list)
     for name, convert in converters():
@@ -132,12 +132,12 @@ def main(paths: tuple[str, ...], on: tuple[str, ...], pages: int | None, seed: i
             except Exception:  # another's converter may raise anything
                 failed += 1
                 continue
-            lines = stripped(text)
-            main_lines = align(tokenize(plain_lines(text)), item.gold) >= 0.5
+            lines, read = stripped(text), plain_lines(text)
+            main_lines = align(tokenize(read), item.gold) >= 0.5
             answers = {who: clean(text) for who, clean in cleaners.items()}
-            answers["perfect lines"] = "\n".join(x for x, wanted in zip(lines, main_lines, strict=True) if wanted)
+            answers[PERFECT] = "\n".join(x for x, wanted in zip(lines, main_lines, strict=True) if wanted)
             for who, answer in answers.items():
-                scores[who].append(word_scores(as_scored(text, answer), item.gold)[0])
+                scores[who].append(word_scores(as_scored(lines, read, answer), item.gold)[0])
         say("")
         for who in names:
             means[who].append(float(np.mean(scores[who])))

@@ -95,12 +95,11 @@ def plain_lines(text: str) -> list[str]:
     return [read for raw, read in zip(whole, plain("\n".join(whole)).split("\n"), strict=True) if raw.strip()]
 
 
-def as_scored(page: str, answer: str) -> str:
-    """An answer as it is scored: its lines as they read on the page, so that each reads alike in all answers."""
-    raw, lines = stripped(page), plain_lines(page)
-    if not set(raw).issuperset(stripped(answer)):
+def as_scored(page: Sequence[str], read: Sequence[str], answer: str) -> str:
+    """An answer as it is scored: its lines as they ``read`` on the page, so that each reads alike in all answers."""
+    if not set(page).issuperset(stripped(answer)):
         return plain(answer)
-    return "\n".join(lines[i] for i in np.flatnonzero(kept_lines(raw, answer)))
+    return "\n".join(read[i] for i in np.flatnonzero(kept_lines(page, answer)))
 
 
 def stripped(text: str) -> list[str]:
@@ -136,14 +135,14 @@ class Scores:
         self.kept: dict[str, list[float]] = defaultdict(list)
 
     def add(self, task: Task, answers: dict[str, str], html: str | None) -> None:
-        page = task.lines
-        main = align(tokenize(plain_lines(task.item.page.content)), task.item.gold) >= 0.5
+        page, read = task.lines, plain_lines(task.item.page.content)
+        main = align(tokenize(read), task.item.gold) >= 0.5
         answers = {KEEP_ALL: task.item.page.content, **answers}
         answers[PERFECT] = "\n".join(line for line, wanted in zip(page, main, strict=True) if wanted)
         if html is not None:
             answers[HTML] = html
         for name, answer in answers.items():
-            f1, _, recall = word_scores(as_scored(task.item.page.content, answer), task.item.gold)
+            f1, _, recall = word_scores(as_scored(page, read, answer), task.item.gold)
             self.words[task.rendering][name].append(f1)
             if task.item.page_type == "article":
                 self.articles[task.rendering][name].append(f1)

@@ -77,7 +77,6 @@ def to_markdown(html: str, rng: random.Random, url: str | None = None) -> str:
             noscript=rng.random() < 0.5,
             escapes=rng.random() < 0.5,
         ),
-        rng,
         url,
     )
 
@@ -107,7 +106,6 @@ def to_dump(html: str, rng: random.Random, url: str | None = None) -> str:
             noscript=rng.random() < 0.5,
             references=rng.random() < 0.7,
         ),
-        rng,
         url,
     )
 
@@ -115,9 +113,9 @@ def to_dump(html: str, rng: random.Random, url: str | None = None) -> str:
 CONVERSIONS = {"converted": to_markdown, "dumped": to_dump}
 
 
-def _written(html: str, way: _Way, rng: random.Random, url: str | None) -> str:
+def _written(html: str, way: _Way, url: str | None) -> str:
     tree = LexborHTMLParser(html)
-    writer = _Writer(way, rng, url or "")
+    writer = _Writer(way, url or "")
     if tree.root is not None:
         for node, entered in _steps(tree.root, way):
             (writer.enter if entered else writer.leave)(node)
@@ -152,8 +150,8 @@ def _steps(root: Any, way: _Way) -> Iterator[tuple[Any, bool]]:
 class _Writer:
     """The page so far: blocks of text, each with what stands before its first line and before its others."""
 
-    def __init__(self, way: _Way, rng: random.Random, url: str) -> None:
-        self.way, self.rng, self.url = way, rng, url
+    def __init__(self, way: _Way, url: str) -> None:
+        self.way, self.url = way, url
         self.blocks: list[tuple[str, str, str, str]] = []  # tag, first prefix, other prefixes, text
         self.pieces: list[str] = []
         self.links: list[str] = []  # the addresses of those around
@@ -272,7 +270,7 @@ class _Writer:
         if self.pre:
             text = raw.strip("\n")
         else:
-            lines = (" ".join(line.split(" ")).strip(" ") for line in re.sub(r"[^\S\n\t]+", " ", raw).split("\n"))
+            lines = (line.strip(" ") for line in re.sub(r"[^\S\n\t]+", " ", raw).split("\n"))
             text = "\n".join(line for line in lines if line.strip())
             if tag == "tr":
                 text = self._row(text)

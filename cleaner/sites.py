@@ -306,10 +306,10 @@ class SiteCounts:
             with pq.ParquetFile(path) as file:
                 schema = file.schema_arrow
                 version = (schema.metadata or {}).get(_FORMAT)
-                if version is not None and version != _VERSION:
-                    raise ValueError("it is of another version: build it again with 'cleaner sites build'")
                 if version is None:
                     raise ValueError("nothing in it says so")
+                if version != _VERSION:
+                    raise ValueError("it is of another version: build it again with 'cleaner sites build'")
                 if schema.names != ["key", "pages"] or any(kind != pa.uint64() for kind in schema.types):
                     raise ValueError("its columns are others")
                 size = file.metadata.num_rows
