@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from cleaner.calibration import log_odds, probability
 from cleaner.decision import BETA, Favor, decide
 from cleaner.decoding import decode
 from cleaner.errors import BadInput, PageTooLarge
-from cleaner.model import Model, shipped_model
+from cleaner.model import Head, Model, shipped_model
 from cleaner.page import CleanedPage, Floats, Kind, Line, Lines, Page
 from cleaner.segmentation import detect_kind, segment
 from cleaner.tokens import Hashes
@@ -34,6 +36,10 @@ MAX_CHARS = 32_000_000  # the working memory is about 60 bytes a character
 # Prediction over many pages at once costs a fifth of one page at a time; more than this gains nothing.
 BATCH_PAGES = 32
 BATCH_CHARS = 4_000_000
+# HTML whose confidence is below `DOUBT` is also judged as if its mark-up were gone: what is known of text is learnt
+# from more pages, by other features. Its log-odds have this share (docs/decisions.md).
+DOUBT = 0.8
+TEXT_SHARE = 0.25
 
 
 def make_page(source: Source, *, url: str | None = None, kind: KindName = "auto") -> Page:
@@ -94,13 +100,42 @@ def predict(model: Model, batch: Sequence[Lines]) -> list[tuple[Floats, Words, H
     out: list[tuple[Floats, Words, Hashes, Hashes]] = [none] * len(batch)
     for kind in Kind:
         chosen = [i for i, lines in enumerate(batch) if lines.kind is kind and len(lines)]
-        if not chosen:
-            continue
-        columns = model.head(kind).judge([batch[i] for i in chosen])
-        ends = np.cumsum([len(batch[i]) for i in chosen])[:-1]
-        for i, *found in zip(chosen, *(np.split(column, ends) for column in columns), strict=True):
-            out[i] = (found[0], found[1], found[2], found[3])
+        if chosen:
+            found = _judged(model.head(kind), [batch[i] for i in chosen])
+            for i, columns in zip(chosen, found, strict=True):
+                out[i] = columns
+    _look_again(model, batch, out)
     return out
+
+
+def _judged(head: Head, pages: Sequence[Lines]) -> Iterator[tuple[Floats, Words, Hashes, Hashes]]:
+    probabilities, words, hashes, templates = head.judge(pages)
+    ends = np.cumsum([len(lines) for lines in pages])[:-1]
+    parts = (np.split(column, ends) for column in (probabilities, words, hashes, templates))
+    return zip(*parts, strict=True)
+
+
+def _look_again(model: Model, batch: Sequence[Lines], found: list[tuple[Floats, Words, Hashes, Hashes]]) -> None:
+    """HTML pages in doubt are judged as text too."""
+    if Kind.TEXT not in model.heads:
+        return
+    chosen = []
+    for i, (lines, (probabilities, words, hashes, _)) in enumerate(zip(batch, found, strict=True)):
+        if lines.kind is Kind.HTML and len(lines) and decide(probabilities, words, hashes=hashes)[1] < DOUBT:
+            chosen.append(i)
+    if not chosen:
+        return
+    bare = _judged(model.head(Kind.TEXT), [_without_markup(batch[i]) for i in chosen])
+    for i, (as_text, *_) in zip(chosen, bare, strict=True):
+        as_html, words, hashes, templates = found[i]
+        odds = (1 - TEXT_SHARE) * log_odds(as_html) + TEXT_SHARE * log_odds(as_text)
+        found[i] = probability(odds).astype(np.float32), words, hashes, templates
+
+
+def _without_markup(lines: Lines) -> Lines:
+    """A page's lines as an old scraper leaves them: their texts, and nothing else."""
+    none = np.zeros(len(lines), dtype=np.int32)
+    return Lines(Kind.TEXT, lines.texts, ["p"] * len(lines), none, none, none, none, none)
 
 
 class Cleaner:
@@ -139,11 +174,14 @@ class Cleaner:
         return self._clean_batch([make_page(source, url=url, kind=kind)])[0]
 
     def clean_many(self, sources: Iterable[Source], *, jobs: int = 1) -> Iterator[CleanedPage]:
-        """Clean many pages, in input order, holding a few hundred at a time; ``jobs=1`` stays in this process.
+        """Clean many pages, in input order, holding a few hundred at a time.
+
+        ``jobs=1`` stays in this process, 0 is one a core.
 
         Raises `PageTooLarge` at the first page that is; `cleaner.batch` records such pages and goes on.
         """
         batches = self._batches(sources)
+        jobs = jobs or os.cpu_count() or 1
         if jobs == 1:
             return chain.from_iterable(map(self._clean_batch, batches))
         from joblib import Parallel, delayed
@@ -156,6 +194,8 @@ class Cleaner:
         return chain.from_iterable(map(self._judge_batch, self._batches(sources)))
 
     def _check_size(self, source: Source) -> None:
+        if not isinstance(source, (str, bytes, Page)):
+            raise TypeError(f"a page is str, bytes or Page, not {type(source).__name__}")
         size = len(source.content if isinstance(source, Page) else source)
         if size > self.max_chars:
             name = source.id or source.url if isinstance(source, Page) else None

@@ -69,6 +69,8 @@ def make_plan(
     from cleaner.batch.sinks import FolderSink, RowsSink, row_format
 
     path = Path(output)
+    if path.is_dir() and any(Path(target).is_dir() and path.samefile(target) for target in targets):
+        raise BadUsage(f"{output} is what is read: name another folder to write to")
     ending = row_format(path)
     if shard_size is not None and ending is None:
         raise BadUsage(_SHARDS)

@@ -12,8 +12,8 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import Any, Final
@@ -107,7 +107,8 @@ class Pool:
         context = get_context("loky")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.work), daemon=True)
-        process.start()
+        with _uninterrupted():
+            process.start()
         theirs.close()
         return _Worker(process, ours, deadline=time.monotonic() + START_SECONDS)
 
@@ -199,6 +200,19 @@ class Pool:
         self.workers.clear()
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What starts here inherits a blocked Ctrl-C: a worker that is still importing would print where it was."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _kill(process: Any) -> None:
     # loky's processes have no kill(), and SIGTERM is not enough for one that hangs in C code.
     with suppress(ProcessLookupError):
@@ -222,7 +236,10 @@ def _death(code: int | None) -> str:
 
 def _serve(pipe: connection.Connection, first: tuple[Job, Settings]) -> None:
     """The life of a worker: chunks in, results out, until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
+    # Ctrl-C goes to the whole group; the parent decides. Until here it was blocked (`_uninterrupted`).
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     sys.stdin = None  # it belongs to the parent
     _die_with_parent()
     try:

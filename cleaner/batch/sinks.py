@@ -29,6 +29,7 @@ JOURNAL_VERSION: Final = 1
 COPY_BYTES: Final = 1 << 20
 PARQUET_ROWS: Final = 1000  # rows a row group: small enough to hold, large enough to compress
 _HINT: Final = "use --resume to go on, --overwrite to start anew"
+_GONE: Final = "the run there was finished, but some of what it wrote is gone; start anew with --overwrite"
 _ROW_ENDINGS: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 
 
@@ -203,6 +204,8 @@ class RowsSink:
                     raise BadOutput(f"{self.path}: an unfinished run is there; {_HINT}")
                 found.check(journal.run, self.path)
                 if found.finished:
+                    if self.shard_size and len(existing) < found.shard:
+                        raise BadOutput(f"{self.path}: {_GONE}")
                     return found
                 journal = found
             elif existing and not overwrite:
@@ -318,6 +321,11 @@ class FolderSink:
 
     def open(self, run: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
         with _output_errors(self.folder):
+            if self.folder.exists() and not self.folder.is_dir():
+                endings = ", ".join(_ROW_ENDINGS)
+                raise BadOutput(
+                    f"{self.folder}: is a file; many pages go to a folder, or to a file of rows ({endings})"
+                )
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.take()
             self._real = self.folder.resolve()
@@ -329,6 +337,8 @@ class FolderSink:
                     raise BadOutput(f"{self.folder}: {state} run is there; {_HINT}")
                 found.check(journal.run, self.folder)
                 if found.finished:
+                    if self._files() < found.counts.get("cleaned", 0):
+                        raise BadOutput(f"{self.folder}: {_GONE}")
                     return found
                 journal = found
             elif not overwrite and not all(self._is_begun(path.name) for path in self.folder.iterdir()):
@@ -342,6 +352,10 @@ class FolderSink:
                 self._report.replace(self._errors_path)  # killed right after the report got its name
             self._errors = _cut_back(self._errors_path, journal.bytes)
         return journal
+
+    def _files(self) -> int:
+        """How many pages' files are there."""
+        return sum(name.endswith(self._ending) for _, _, names in os.walk(self.folder) for name in names)
 
     def _is_begun(self, name: str) -> bool:
         """Whether a file is what a run leaves that was killed before its first journal was whole."""

@@ -27,6 +27,7 @@ from cleaner.cli.options import (
     TIMEOUT,
     URL,
     URL_FIELD,
+    Seconds,
     source_options,
     targets,
     with_options,
@@ -71,7 +72,7 @@ __all__ = ["clean", "explain"]
 @click.option("--strict", is_flag=True, help="Stop at the first page that fails.")
 @with_options(TIME_LIMIT, MAX_SIZE, TIMEOUT)
 @click.option(
-    "--delay", type=click.FloatRange(min=0), default=5.0, show_default=True,
+    "--delay", type=Seconds(min=0), default=5.0, show_default=True,
     help="Seconds between two downloads of a list from one host.",
 )  # fmt: skip
 @click.option("--private-hosts", is_flag=True, help="Let a list of URLs reach hosts off the public internet.")
@@ -99,6 +100,7 @@ def clean(
       cleaner clean addresses.txt --from urls -o clean.jsonl
     """
     paths = targets(ctx, paths)
+    output = None if output == "-" else output
     from cleaner.batch.plan import make_plan
     from cleaner.batch.work import Settings
 
@@ -256,8 +258,10 @@ def explain(
     (path,) = targets(ctx, () if path == "-" else (path,))
     from cleaner.batch.work import Settings, clean_item, make_cleaner
     from cleaner.output import as_explained, as_explained_text, as_marks
-    from cleaner.sources import open_source
+    from cleaner.sources import is_whole_source, open_source
 
+    if not is_whole_source(path, source_options(**reading)):
+        raise BadUsage(f"{path} holds many pages: explain shows one")
     options = source_options(from_="page", **reading)
     settings = Settings(model, favor, kind, max_bytes=options.max_bytes)
     for item in open_source(path, options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAVOR", "FROM", "JOBS", "KIND", "KINDS", "MAX_SIZE", "MODEL", "QUIET", "SITES_FROM", "TEXT_FIELD", "TIMEOUT",
-    "TIME_LIMIT", "URL", "URL_FIELD", "Size", "check_writable", "source_options", "targets", "with_options",
+    "TIME_LIMIT", "URL", "URL_FIELD", "Seconds", "Size", "check_writable", "source_options", "targets", "with_options",
 ]  # fmt: skip
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
@@ -44,6 +45,16 @@ class Size(click.ParamType[int]):
         return size
 
 
+class Seconds(click.FloatRange):
+    """A time in seconds; neither ``nan`` nor ``inf``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a number of seconds", param, ctx)
+        return found
+
+
 def with_options(*decorators: Decorator) -> Decorator:
     """Several option decorators as one."""
 
@@ -66,7 +77,7 @@ MAX_SIZE = click.option(
     "--max-size", type=Size(), default="32MB", show_default=True, help="Refuse pages larger than this, decompressed."
 )
 TIMEOUT = click.option(
-    "--fetch-timeout", type=click.FloatRange(min=1), default=30.0, show_default=True, help="Seconds for one download."
+    "--fetch-timeout", type=Seconds(min=1), default=30.0, show_default=True, help="Seconds for one download."
 )
 JOBS = click.option(
     "--jobs", type=click.IntRange(min=0), default=1, show_default=True, help="Worker processes; 0 is one a core."
@@ -82,7 +93,7 @@ URL_FIELD = click.option(
     "--url-field", metavar="NAME", help="Field or column of JSONL and Parquet input that holds the address."
 )
 TIME_LIMIT = click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+    "--time-limit", type=Seconds(min=0, min_open=True), default=60.0, show_default=True,
     help="Seconds a page of a batch may take.",
 )  # fmt: skip
 SITES_FROM = click.option(
@@ -94,6 +105,8 @@ QUIET = click.option("--quiet", is_flag=True, help="No progress, no summary; err
 def targets(ctx: click.Context, paths: tuple[str, ...]) -> tuple[str, ...]:
     """What to read: standard input if nothing is named, unless that is a terminal, where a person waits for help."""
     if paths:
+        if "" in paths:
+            raise BadUsage("an empty name names no file; is a variable of the shell not set?")
         if paths.count("-") > 1:
             raise BadUsage("standard input (-) can be read once only")
         return paths

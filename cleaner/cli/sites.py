@@ -70,8 +70,10 @@ def build(
     pool = Pool(jobs or os.cpu_count() or 1, time_limit)
     with closing(pool), closing(open_sources(paths, options)) as items:
         counts = count_sites(items, settings, pool, on_page=progress.on_counted, on_failure=progress.on_failure)
-    counts.save(path)
     progress.clear()
+    if not len(counts):
+        raise BadOutput(f"{path}: not written: no site has two pages that could be read")
+    counts.save(path)
     if not quiet:
         failed = f"; {progress.errors:,} pages failed" if progress.errors else ""
         click.echo(f"wrote {output}: {len(counts):,} keys{failed}", err=True)

@@ -24,6 +24,8 @@ URL = re.compile(r"(?:https?://|www\.)[^\s<>\])\"']+", re.I)
 _BULLET = re.compile(r"\s*(?:[-*+•·▪►‣◦–]|\(?\d{1,3}[.)])\s+(?=\S)")
 _UNDERLINE = re.compile(r"={3,}|-{3,}")
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+\S")
+# What opens a block of code (CommonMark 0.31, section 4.5): of backticks, none may follow in the line.
+_FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 # A line that such a line may continue.
 _FLOWS = ("p", "li", "oli", "blockquote")
 _NARROWEST, _WIDEST = 40, 160  # columns at which text is wrapped
@@ -65,15 +67,14 @@ def segment_text(page: Page) -> Lines:
             tag = "hr"
             blocks.append((len(raws) - 2, len(raws)))
             plains[-1] = ""
-        elif first in "`~" and text.lstrip().startswith(fence or ("```", "~~~")):
-            tag = "pre"
-            if fence:
-                blocks.append((opened, len(raws)))
-                fence = ""
-            else:
-                fence, opened = first * 3, len(raws) - 1
         elif fence:
             tag = "pre"
+            if text.strip().strip(fence[0]) == "" and fence in text:
+                blocks.append((opened, len(raws)))
+                fence = ""
+        elif first in "`~" and (begins := _FENCE.match(text)):
+            tag = "pre"
+            fence, opened = begins[1], len(raws) - 1
         elif first == "#" and (heading := _HEADING.match(text)):
             tag = f"h{len(heading[1])}"
         elif first == ">":

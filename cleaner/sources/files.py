@@ -94,10 +94,11 @@ def _is_pattern(target: str) -> bool:
 
 
 def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
-    import glob
-
-    found = sorted(glob.glob(target, recursive=True), key=os.fsencode)  # noqa: PTH207 - Path.glob knows no absolute pattern
-    files = [name for name in found if Path(name).is_file()]
+    try:
+        files = sorted((str(path) for path in _matching(target) if path.is_file()), key=os.fsencode)
+    except (ValueError, OSError) as error:
+        yield Item(printable(target), "pattern", printable(target), error=f"cannot be looked for: {describe(error)}")
+        return
     given = 0
     for name in files:
         for item in _file(Path(name), name, printable(name), left_of(options, given)):
@@ -105,6 +106,21 @@ def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
             yield item
     if not files:
         yield Item(printable(target), "pattern", printable(target), error="no file matches the pattern")
+
+
+def _matching(target: str) -> Iterator[Path]:
+    """What matches a pattern. As in a shell, hidden names are those that the pattern names; ``**`` follows no link.
+
+    `glob.glob` follows links to folders, and ends never where two lead back into their own.
+    """
+    pattern = Path(target)
+    base = Path(pattern.anchor)
+    rest = pattern.relative_to(base) if pattern.anchor else pattern
+    shown = {part for part in rest.parts if part.startswith(".")}
+    for path in base.glob(str(rest)):
+        parts = path.relative_to(base).parts
+        if not any(part.startswith(".") and part not in shown for part in parts):
+            yield path
 
 
 def _file(path: Path, name: str, label: str, options: SourceOptions) -> Iterator[Item]:
