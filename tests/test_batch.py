@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -409,6 +410,42 @@ def test_resume_of_a_finished_run_refuses_another_one(
         sink.open({"inputs": ["b"]}, resume=True, overwrite=False)
     with closing(make(tmp_path)) as sink, pytest.raises(BadOutput, match="--overwrite"):
         sink.open({"inputs": ["b"]}, resume=False, overwrite=False)
+
+
+def test_resume_of_a_finished_run_refuses_an_output_that_is_not_whole(tmp_path: Path, model: str) -> None:
+    shards = partial(RowsSink, tmp_path / "out.jsonl", 4)
+    batch(items(10), shards(), model)
+    (tmp_path / "out-00001.jsonl").unlink()
+    with pytest.raises(BadOutput, match="some of what it wrote is gone"):
+        batch(items(10), shards(), model, resume=True)
+    folder = partial(FolderSink, tmp_path / "out", ".txt")
+    batch(items(10), folder(), model)
+    assert batch(items(10), folder(), model, resume=True).pages == 10
+    (tmp_path / "out" / "p3.txt").unlink()
+    with pytest.raises(BadOutput, match="some of what it wrote is gone"):
+        batch(items(10), folder(), model, resume=True)
+
+
+def test_a_file_is_no_folder_to_write_to(tmp_path: Path, model: str) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(BadOutput, match="is a file; many pages go to a folder"):
+        batch(items(1), FolderSink(tmp_path / "out", ".txt"), model, overwrite=True)
+
+
+@pytest.mark.parametrize("wait", [0.4, 0.7, 1.0])
+def test_workers_that_are_starting_say_nothing_when_interrupted(
+    pages: Path, tmp_path: Path, model: str, wait: float
+) -> None:
+    command = [sys.executable, "-m", "cleaner", "clean", str(pages), "-o", str(tmp_path / "out"), "--model", model]
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        [*command, "--jobs", "2"], stderr=subprocess.PIPE, env=environment(), start_new_session=True, preexec_fn=heard
+    )
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=60)[1].decode()
+    # As early as this the command itself may still be importing.
+    assert "loky" not in error and "_serve" not in error and "joblib" not in error
 
 
 def test_resume_of_rows_that_nothing_tells_of_is_refused_and_of_rows_that_are_gone_begins_anew(tmp_path: Path) -> None:

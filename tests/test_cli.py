@@ -423,3 +423,35 @@ def test_progress_is_shown_at_a_terminal_only(tmp_path: Path, model: str) -> Non
     assert "looking for lines that recur: 1 of 40 pages" in shown and "writing: 1 of 40 pages" in shown
     assert " pages, " not in in_terminal(*args, str(tmp_path / "b"), "--quiet", start=("-c", ALL_DRAWN))[1]
     assert b"\r" not in run(*args, str(tmp_path / "c")).stderr
+
+
+def test_a_dash_as_output_is_standard_output(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(story())
+    assert run("clean", tmp_path / "a.html", "-o", "-").stdout == run("clean", tmp_path / "a.html").stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["clean", "{}", "-o", "{}", "--overwrite"], "is what is read"),
+        (["clean", "{}", "-o", "{}/out", "--time-limit", "inf"], "inf is not a number of seconds"),
+        (["clean", "{}", "-o", "{}/out", "--time-limit", "nan"], "nan is not a number of seconds"),
+        (["clean", ""], "an empty name"),
+        (["explain", "{}"], "explain shows one"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, args: list[str], message: str) -> None:
+    (tmp_path / "a.html").write_text(story())
+    done = run(*(arg.format(tmp_path) for arg in args))
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+
+
+def test_counts_of_nothing_are_not_written(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(story())
+    done = run("sites", "build", tmp_path / "a.html", "-o", tmp_path / "sites.parquet")
+    assert done.returncode == 1
+    assert "no site has two pages" in done.stderr.decode()
+    assert not (tmp_path / "sites.parquet").exists()

@@ -477,6 +477,17 @@ def test_fences() -> None:
     assert lines.tags == ["p", "pre", "h1", "pre"]
 
 
+def test_code_in_a_line_of_its_own_opens_no_block() -> None:
+    lines = text("Install it:\n\n```pip install ferry```\n\nThen start it.\n\n```ferry --now```\n\nThat is all.")
+    assert len(lines) == 5
+    assert "pre" not in lines.tags
+
+
+def test_a_block_of_code_ends_at_a_fence_that_is_as_long_and_says_nothing_else() -> None:
+    code = "````\n```\nx\n``` not yet\n````"
+    assert text(f"say:\n{code}\nmore").texts == ["say:", code, "more"]
+
+
 def test_a_fence_that_is_never_closed_is_no_block() -> None:
     lines = text("```\nx\n```\nsay:\n```\n# code?\nmore")
     assert lines.texts == ["```\nx\n```", "say:", "```", "# code?", "more"]

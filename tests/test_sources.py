@@ -156,6 +156,20 @@ def test_patterns(tmp_path: Path) -> None:
     assert faults(items(f"{tmp_path}/*.pdf")) == ["no file matches the pattern"]
     (tmp_path / "[1].html").write_text("brackets")
     assert texts(items(tmp_path / "[1].html")) == ["brackets"]
+    assert "cannot be looked for" in faults(items(f"{tmp_path}/**x/*.html"))[0]
+
+
+def test_patterns_follow_no_links_and_pass_over_what_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["a.html", "below/b.html", ".hidden/c.html", "below/.d.html"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for name in ["loop", "another", "below/up"]:  # with two of them there is no end of paths
+        (tmp_path / name).symlink_to(tmp_path)
+    assert texts(items(f"{tmp_path}/**/*.html")) == ["a.html", "below/b.html"]
+    assert texts(items(f"{tmp_path}/.hidden/*.html")) == [".hidden/c.html"]
+    monkeypatch.chdir(tmp_path / "below")
+    assert texts(items("**/*.html")) == ["below/b.html"]
+    assert texts(items("../*.html")) == ["a.html"]
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,13 @@ class Pool:
         return ahead >= MAX_AHEAD or sum(chunk.size for chunk in self.open.values()) > MAX_AHEAD_BYTES
 
     def _start(self) -> _Worker:
-        from joblib.externals.loky.backend import get_context
+        from multiprocessing import resource_tracker
 
+        from joblib.externals.loky.backend import get_context
+        from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+        resource_tracker.ensure_running()  # both let Ctrl-C through again when they start a process of their own
+        loky_tracker.ensure_running()
         context = get_context("loky")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.work), daemon=True)

@@ -1,0 +1,65 @@
+"""HTML in doubt is judged a second time, as text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cli_support import story, toy_model
+
+from cleaner import Cleaner
+from cleaner.calibration import log_odds
+from cleaner.model import Model, shipped_model
+from cleaner.page import Kind, Page
+from cleaner.pipeline import DOUBT, TEXT_SHARE, predict
+from cleaner.segmentation import segment
+
+# Teasers as well written as the two sentences of news above them.
+NEWS = (
+    "<html><body><h1>A ferry is late</h1><p>The ferry to the islands left an hour late because of the fog.</p>"
+    "<p>Nobody was hurt, and the next one leaves at noon.</p><h2>More</h2>"
+    + "".join(
+        f"<div><a href=/{number}>Story {number}</a>"
+        f"<p>The council of town {number} met on Monday and decided nothing.</p></div>"
+        for number in range(12)
+    )
+    + "</body></html>"
+)
+
+
+def lines(html: str) -> object:
+    return segment(Page(html, Kind.HTML))
+
+
+def only_html(model: Model) -> Model:
+    return Model({Kind.HTML: model.heads[Kind.HTML]})
+
+
+def test_a_page_in_doubt_is_judged_by_both_parts_and_a_sure_one_by_its_own() -> None:
+    both = Model({Kind.HTML: toy_model(0.1).heads[Kind.HTML], Kind.TEXT: toy_model(6.0).heads[Kind.TEXT]})
+    ((mixed, *_),) = predict(both, [lines(story())])  # type: ignore[list-item]
+    ((alone, *_),) = predict(only_html(both), [lines(story())])  # type: ignore[list-item]
+    expected = (1 - TEXT_SHARE) * log_odds(alone) + TEXT_SHARE * np.where(alone > 0.5, 6.0, -6.0)
+    np.testing.assert_allclose(log_odds(mixed), expected, atol=1e-4)
+    sure = Model({Kind.HTML: toy_model(6.0).heads[Kind.HTML], Kind.TEXT: toy_model(0.1).heads[Kind.TEXT]})
+    ((kept, *_),) = predict(sure, [lines(story())])  # type: ignore[list-item]
+    ((same, *_),) = predict(only_html(sure), [lines(story())])  # type: ignore[list-item]
+    assert np.array_equal(kept, same)
+
+
+def test_a_second_look_does_not_depend_on_the_batch() -> None:
+    pages = [story(), NEWS, "", "text that is no HTML at all, in a line of its own", NEWS.replace("ferry", "train")]
+    cleaner = Cleaner()
+    together = list(cleaner.clean_many(pages))
+    assert Cleaner(only_html(shipped_model())).clean(NEWS).confidence < DOUBT
+    for page, one in zip(pages, together, strict=True):
+        alone = cleaner.clean(page)
+        assert np.array_equal(alone.probabilities, one.probabilities)
+        assert alone.confidence == one.confidence
+
+
+@pytest.mark.parametrize("source", [None, 5, ["<p>"]])
+def test_what_is_no_page_is_named(source: object) -> None:
+    with pytest.raises(TypeError, match=f"not {type(source).__name__}"):
+        Cleaner().clean(source)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=f"not {type(source).__name__}"):
+        list(Cleaner().clean_many([story(), source]))  # type: ignore[list-item]
