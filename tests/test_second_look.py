@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cli_support import story, toy_model
@@ -10,20 +12,10 @@ from cleaner import Cleaner
 from cleaner.calibration import log_odds
 from cleaner.model import Model, shipped_model
 from cleaner.page import Kind, Page
-from cleaner.pipeline import DOUBT, TEXT_SHARE, predict
+from cleaner.pipeline import SECOND_LOOK_LINES, TEXT_SHARE, predict
 from cleaner.segmentation import segment
 
-# Teasers as well written as the two sentences of news above them.
-NEWS = (
-    "<html><body><h1>A ferry is late</h1><p>The ferry to the islands left an hour late because of the fog.</p>"
-    "<p>Nobody was hurt, and the next one leaves at noon.</p><h2>More</h2>"
-    + "".join(
-        f"<div><a href=/{number}>Story {number}</a>"
-        f"<p>The council of town {number} met on Monday and decided nothing.</p></div>"
-        for number in range(12)
-    )
-    + "</body></html>"
-)
+SHORT = Path(__file__).parent.parent / "benchmarks" / "short"  # a sentence or two among teasers
 
 
 def lines(html: str) -> object:
@@ -44,17 +36,26 @@ def test_a_page_in_doubt_is_judged_by_both_parts_and_a_sure_one_by_its_own() -> 
     ((kept, *_),) = predict(sure, [lines(story())])  # type: ignore[list-item]
     ((same, *_),) = predict(only_html(sure), [lines(story())])  # type: ignore[list-item]
     assert np.array_equal(kept, same)
+    long = lines(
+        story() + "<p>A line of many words that stands below the story, again and again.</p>" * SECOND_LOOK_LINES
+    )
+    ((kept, *_),) = predict(both, [long])  # type: ignore[list-item]
+    ((same, *_),) = predict(only_html(both), [long])  # type: ignore[list-item]
+    assert np.array_equal(kept, same)
 
 
 def test_a_second_look_does_not_depend_on_the_batch() -> None:
-    pages = [story(), NEWS, "", "text that is no HTML at all, in a line of its own", NEWS.replace("ferry", "train")]
-    cleaner = Cleaner()
-    together = list(cleaner.clean_many(pages))
-    assert Cleaner(only_html(shipped_model())).clean(NEWS).confidence < DOUBT
-    for page, one in zip(pages, together, strict=True):
+    pages = [story(), "", "A text that is no HTML at all, in a line of its own."]
+    pages += [path.read_text() for path in sorted(SHORT.glob("*/*.html"))]
+    cleaner, other = Cleaner(), Cleaner(only_html(shipped_model()))
+    looked = 0
+    for page, one in zip(pages, cleaner.clean_many(pages), strict=True):
         alone = cleaner.clean(page)
         assert np.array_equal(alone.probabilities, one.probabilities)
         assert alone.confidence == one.confidence
+        if one.page.kind is Kind.HTML:
+            looked += not np.array_equal(other.clean(page).probabilities, one.probabilities)
+    assert 3 <= looked < len(pages) - 2
 
 
 @pytest.mark.parametrize("source", [None, 5, ["<p>"]])
