@@ -28,12 +28,12 @@ from cleaner.decoding import decode
 from cleaner.features import Columns, compute
 from cleaner.labelled import LabelledPage, as_text, read_labelled
 from cleaner.page import CleanedPage, Kind, Page
-from cleaner.pipeline import Cleaner
+from cleaner.pipeline import Cleaner, look_again
 from cleaner.segmentation import segment
 from cleaner.tokens import tokenize
 
 BATCH = 32
-STAGES = ("decode", "parse", "walk", "tokenise", "features", "predict", "decide", "write")
+STAGES = ("decode", "parse", "walk", "tokenise", "features", "predict", "look again", "decide", "write")
 SIZES = (("below 50 KB", 0, 50_000), ("50 to 200 KB", 50_000, 200_000), ("200 to 500 KB", 200_000, 500_000),
          ("above 500 KB", 500_000, 1 << 40))  # fmt: skip
 PARAGRAPH = (
@@ -80,13 +80,19 @@ def stages(cleaner: Cleaner, pages: Sequence[Page]) -> np.ndarray:
     scores = head.calibrate(head.predict(matrix, columns.start), columns.tokens.words, columns.start)
     out[:, 5] = share * (clock() - start)
     bounds = np.cumsum(sizes)[:-1]
-    for row, page, found, p, w in zip(
-        out, pages, lines, np.split(scores, bounds), np.split(columns.tokens.words, bounds), strict=True
-    ):
+    tokens = columns.tokens
+    parts = [scores, tokens.words, tokens.line_hashes(), tokens.line_hashes(template=True)]
+    found = list(zip(*(np.split(part, bounds) for part in parts), strict=True))
+    start = clock()
+    again = look_again(cleaner.model, lines, found)
+    cost = clock() - start
+    doubtful = np.array([one is not other for one, other in zip(found, again, strict=True)])
+    out[:, 6] = cost * (doubtful * sizes / (doubtful @ sizes) if doubtful.any() else share)
+    for row, page, segmented, (p, w, *_) in zip(out, pages, lines, again, strict=True):
         start = clock()
         kept, confidence = decide(p, w)
-        row[6] = clock() - start
-        row[7] = spent(CleanedPage(page, confidence, found, p, kept).text.encode)
+        row[7] = clock() - start
+        row[8] = spent(CleanedPage(page, confidence, segmented, p, kept).text.encode)
     return out
 
 

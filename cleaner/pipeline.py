@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cleaner.sites import Rows, SiteCounts
 
-__all__ = ["Cleaner", "Judged", "clean", "explain", "make_page", "predict"]
+__all__ = ["Cleaner", "Judged", "clean", "explain", "look_again", "make_page", "predict"]
 
 KindName = Literal["auto", "html", "text"]
 Source = str | bytes | Page
@@ -98,10 +98,7 @@ Found: TypeAlias = tuple[Floats, Words, Hashes, Hashes]
 
 
 def predict(model: Model, batch: Sequence[Lines]) -> list[Found]:
-    """The probability, word count, hash and template's hash of each line, for each page of a batch of either kind.
-
-    HTML that is in doubt is judged as text as well, where the model knows text.
-    """
+    """The probability, word count, hash and template's hash of each line, for each page of a batch of either kind."""
     keys = np.zeros(0, dtype=np.uint64)
     out: list[Found] = [(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64), keys, keys)] * len(batch)
     for kind in Kind:
@@ -109,14 +106,20 @@ def predict(model: Model, batch: Sequence[Lines]) -> list[Found]:
         if chosen:
             for i, found in zip(chosen, _judged(model.head(kind), [batch[i] for i in chosen]), strict=True):
                 out[i] = found
-    if Kind.TEXT in model.heads:
-        doubtful = [i for i, lines in enumerate(batch) if lines.kind is Kind.HTML and _is_in_doubt(*out[i][:2])]
-        if doubtful:
-            bare = _judged(model.head(Kind.TEXT), [_without_markup(batch[i]) for i in doubtful])
-            for i, (as_text, *_) in zip(doubtful, bare, strict=True):
-                as_html, words, hashes, templates = out[i]
-                odds = (1 - TEXT_SHARE) * log_odds(as_html) + TEXT_SHARE * log_odds(as_text)
-                out[i] = probability(odds).astype(np.float32), words, hashes, templates
+    return look_again(model, batch, out)
+
+
+def look_again(model: Model, batch: Sequence[Lines], found: Sequence[Found]) -> list[Found]:
+    """What was found of a batch's pages, those of HTML that are in doubt judged as text too."""
+    out = list(found)
+    doubtful = [i for i, lines in enumerate(batch) if lines.kind is Kind.HTML and _is_in_doubt(*out[i][:2])]
+    if not doubtful or Kind.TEXT not in model.heads:
+        return out
+    bare = _judged(model.head(Kind.TEXT), [_without_markup(batch[i]) for i in doubtful])
+    for i, (as_text, *_) in zip(doubtful, bare, strict=True):
+        as_html, words, hashes, templates = out[i]
+        odds = (1 - TEXT_SHARE) * log_odds(as_html) + TEXT_SHARE * log_odds(as_text)
+        out[i] = probability(odds).astype(np.float32), words, hashes, templates
     return out
 
 
