@@ -200,7 +200,7 @@ class Cleaner:
         return chain.from_iterable(map(self._judge_batch, self._batches(sources)))
 
     def _check_size(self, source: Source) -> None:
-        if not isinstance(source, (str, bytes, Page)):
+        if not isinstance(source, (str, bytes, bytearray, Page)):
             raise TypeError(f"a page is str, bytes or Page, not {type(source).__name__}")
         size = len(source.content if isinstance(source, Page) else source)
         if size > self.max_chars:

@@ -412,16 +412,17 @@ def test_resume_of_a_finished_run_refuses_another_one(
         sink.open({"inputs": ["b"]}, resume=False, overwrite=False)
 
 
-def test_resume_of_a_finished_run_refuses_an_output_that_is_not_whole(tmp_path: Path, model: str) -> None:
+@pytest.mark.parametrize("ending", [".txt", ".json"])
+def test_resume_of_a_finished_run_refuses_an_output_that_is_not_whole(tmp_path: Path, model: str, ending: str) -> None:
     shards = partial(RowsSink, tmp_path / "out.jsonl", 4)
     batch(items(10), shards(), model)
     (tmp_path / "out-00001.jsonl").unlink()
     with pytest.raises(BadOutput, match="some of what it wrote is gone"):
         batch(items(10), shards(), model, resume=True)
-    folder = partial(FolderSink, tmp_path / "out", ".txt")
+    folder = partial(FolderSink, tmp_path / "out", ending)
     batch(items(10), folder(), model)
     assert batch(items(10), folder(), model, resume=True).pages == 10
-    (tmp_path / "out" / "p3.txt").unlink()
+    (tmp_path / "out" / f"p3{ending}").unlink()
     with pytest.raises(BadOutput, match="some of what it wrote is gone"):
         batch(items(10), folder(), model, resume=True)
 

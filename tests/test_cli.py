@@ -436,6 +436,7 @@ def test_a_dash_as_output_is_standard_output(tmp_path: Path) -> None:
     [
         (["clean", "{}", "-o", "{}", "--overwrite"], "is what is read"),
         (["clean", "{}", "-o", "{}/out", "--time-limit", "inf"], "inf is not a number of seconds"),
+        (["clean", "{}", "-o", "{}/out", "--time-limit", "1e8"], "1e8 is not a number of seconds up to 1,000,000"),
         (["clean", "{}", "-o", "{}/out", "--time-limit", "nan"], "nan is not a number of seconds"),
         (["clean", ""], "an empty name"),
         (["explain", "{}"], "explain shows one"),

@@ -472,7 +472,7 @@ def test_marks_of_a_text_line(line: str, tag: str, level: int) -> None:
 
 def test_fences() -> None:
     code = "```python\n# not a heading\n\n\n- nor a list\n~~~\n```"
-    lines = text(f"say:\n{code}\n# Heading\n~~~\nx\n~~~")
+    lines = segment(Page(f"say:\n{code}\n# Heading\n~~~\nx\n~~~", Kind.TEXT, markdown=True))
     assert lines.texts == ["say:", code, "# Heading", "~~~\nx\n~~~"]
     assert lines.tags == ["p", "pre", "h1", "pre"]
 
@@ -486,6 +486,13 @@ def test_code_in_a_line_of_its_own_opens_no_block() -> None:
 def test_a_block_of_code_ends_at_a_fence_that_is_as_long_and_says_nothing_else() -> None:
     code = "````\n```\nx\n``` not yet\n````"
     assert text(f"say:\n{code}\nmore").texts == ["say:", code, "more"]
+
+
+def test_tildes_underline_headings_where_nothing_else_is_markdown() -> None:
+    page = "The harbour\n~~~~~~~~~~~\nThe ferry is late.\n\nFog\n~~~\nIt came at noon.\n\nNews\n~~~~\nMore"
+    lines = segment(Page(page, Kind.TEXT))
+    assert "pre" not in lines.tags
+    assert len(lines) == 11 - 2
 
 
 def test_a_fence_that_is_never_closed_is_no_block() -> None:

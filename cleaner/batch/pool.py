@@ -107,8 +107,9 @@ class Pool:
         from joblib.externals.loky.backend import get_context
         from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
-        resource_tracker.ensure_running()  # both let Ctrl-C through again when they start a process of their own
-        loky_tracker.ensure_running()
+        if hasattr(signal, "pthread_sigmask"):  # both let Ctrl-C through again when they start a process of their own
+            resource_tracker.ensure_running()
+            loky_tracker.ensure_running()
         context = get_context("loky")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.work), daemon=True)
@@ -131,7 +132,7 @@ class Pool:
         if not busy:
             return
         patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
-        heard = set(connection.wait([worker.pipe for worker in busy], timeout=patience))
+        heard = set(connection.wait([worker.pipe for worker in busy], timeout=min(patience, 3600.0)))
         now = time.monotonic()
         for worker in busy:
             if worker.pipe in heard:

@@ -355,7 +355,8 @@ class FolderSink:
 
     def _files(self) -> int:
         """How many pages' files are there."""
-        return sum(name.endswith(self._ending) for _, _, names in os.walk(self.folder) for name in names)
+        found = (name for _, _, names in os.walk(self.folder) for name in names if not name.startswith("."))
+        return sum(name.endswith(self._ending) for name in found)
 
     def _is_begun(self, name: str) -> bool:
         """Whether a file is what a run leaves that was killed before its first journal was whole."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ __all__ = [
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
+MOST_SECONDS = 1_000_000
 KINDS = click.Choice(["auto", "html", "text"])
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -46,12 +46,12 @@ class Size(click.ParamType[int]):
 
 
 class Seconds(click.FloatRange):
-    """A time in seconds; neither ``nan`` nor ``inf``."""
+    """A time in seconds, of at most eleven days: what counts them elsewhere takes no more than 24."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         found: float = super().convert(value, param, ctx)
-        if not math.isfinite(found):
-            self.fail(f"{value} is not a number of seconds", param, ctx)
+        if not found <= MOST_SECONDS:  # nor is nan
+            self.fail(f"{value} is not a number of seconds up to {MOST_SECONDS:,}", param, ctx)
         return found
 
 

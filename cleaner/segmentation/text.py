@@ -24,7 +24,8 @@ URL = re.compile(r"(?:https?://|www\.)[^\s<>\])\"']+", re.I)
 _BULLET = re.compile(r"\s*(?:[-*+•·▪►‣◦–]|\(?\d{1,3}[.)])\s+(?=\S)")
 _UNDERLINE = re.compile(r"={3,}|-{3,}")
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+\S")
-# What opens a block of code (CommonMark 0.31, section 4.5): of backticks, none may follow in the line.
+# What opens a block of code (CommonMark 0.31, section 4.5): of backticks, none may follow in the line. In text that is
+# no Markdown tildes underline headings.
 _FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 # A line that such a line may continue.
 _FLOWS = ("p", "li", "oli", "blockquote")
@@ -72,7 +73,7 @@ def segment_text(page: Page) -> Lines:
             if text.strip().strip(fence[0]) == "" and fence in text:
                 blocks.append((opened, len(raws)))
                 fence = ""
-        elif first in "`~" and (begins := _FENCE.match(text)):
+        elif (first == "`" or (first == "~" and page.markdown)) and (begins := _FENCE.match(text)):
             tag = "pre"
             fence, opened = begins[1], len(raws) - 1
         elif first == "#" and (heading := _HEADING.match(text)):

@@ -40,6 +40,7 @@ CONTAINERS: Final[dict[str, SourceFormat]] = {
 }  # fmt: skip
 COMPRESSED: Final = (".gz", ".zst")
 LABELS: Final = (".gold.txt", ".either.txt")
+_ANYWHERE: Final = r"(?:^|(?<=[/\\]))\*\*(?:[/\\]+|$)"
 _HOST: Final = r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+"
 
 
@@ -95,7 +96,7 @@ def _is_pattern(target: str) -> bool:
 
 def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
     try:
-        files = sorted((str(path) for path in _matching(target) if path.is_file()), key=os.fsencode)
+        files = sorted((name for name in _matching(target) if Path(name).is_file()), key=os.fsencode)
     except (ValueError, OSError) as error:
         yield Item(printable(target), "pattern", printable(target), error=f"cannot be looked for: {describe(error)}")
         return
@@ -108,19 +109,25 @@ def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
         yield Item(printable(target), "pattern", printable(target), error="no file matches the pattern")
 
 
-def _matching(target: str) -> Iterator[Path]:
-    """What matches a pattern. As in a shell, hidden names are those that the pattern names; ``**`` follows no link.
+def _matching(pattern: str) -> set[str]:
+    """What matches a pattern, hidden names only where it has them so; ``**`` is any number of folders, links left out.
 
-    `glob.glob` follows links to folders, and ends never where two lead back into their own.
+    `glob.glob` follows links there, and ends never where two lead back into their own folder; `Path.glob` means
+    something else by ``**`` from one Python to the next.
     """
-    pattern = Path(target)
-    base = Path(pattern.anchor)
-    rest = pattern.relative_to(base) if pattern.anchor else pattern
-    shown = {part for part in rest.parts if part.startswith(".")}
-    for path in base.glob(str(rest)):
-        parts = path.relative_to(base).parts
-        if not any(part.startswith(".") and part not in shown for part in parts):
-            yield path
+    import glob
+
+    anywhere = re.search(_ANYWHERE, pattern)
+    if anywhere is None:
+        return set(glob.glob(pattern))  # noqa: PTH207 - Path.glob knows no absolute pattern
+    head, rest = pattern[: anywhere.start()], pattern[anywhere.end() :] or "*"
+    found: set[str] = set()
+    for base in glob.glob(head) if head else [""]:  # noqa: PTH207
+        for folder, below, _ in os.walk(base or "."):
+            below[:] = [name for name in below if not name.startswith(".")]
+            inside = folder if base else folder[2:]  # without "./"
+            found |= _matching(os.path.join(glob.escape(inside), rest))  # noqa: PTH118 - keeps a leading "./"
+    return found
 
 
 def _file(path: Path, name: str, label: str, options: SourceOptions) -> Iterator[Item]:
