@@ -244,7 +244,8 @@ def test_a_page_is_judged_by_the_calibration_that_training_learnt(small_model: M
     raw = head.predict(compute(columns, head.features), columns.start)
     expected = head.calibrate(raw, columns.tokens.words, columns.start)
     assert (raw != expected).any()
-    assert Cleaner(small_model).clean(page).probabilities.tolist() == expected.tolist()
+    alone = Model({kind: head})  # with both kinds a page in doubt is judged twice
+    assert Cleaner(alone).clean(page).probabilities.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("kind", list(Kind))
