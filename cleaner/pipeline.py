@@ -33,6 +33,7 @@ Source = str | bytes | Page
 Words: TypeAlias = "npt.NDArray[np.int64]"
 
 MAX_CHARS = 32_000_000  # the working memory is about 60 bytes a character
+MAX_LINES = 500_000  # and two kilobytes a line: a page of nothing but short lines needs as much for a tenth of the size
 # Prediction over many pages at once costs a fifth of one page at a time; more than this gains nothing.
 BATCH_PAGES = 32
 BATCH_CHARS = 4_000_000
@@ -148,10 +149,11 @@ class Cleaner:
     """Cleans pages with one model.
 
     ``model`` is a `Model`, the path of a model file, or None for the shipped one; ``favor`` moves the cut towards
-    precision or recall; a page of more than ``max_chars`` characters raises `PageTooLarge`; with ``links`` lines
-    also keep their links for Markdown output. With ``sites``, the counts of a site's lines (`SiteCounts`, or the path
-    of a file that ``cleaner sites build`` made), a page whose site is counted is also judged by what its lines have
-    in common with the site's other pages. Making one costs as much as reading the model file.
+    precision or recall; a page of more than ``max_chars`` characters, or of half a million lines, raises
+    `PageTooLarge`; with ``links`` lines also keep their links for Markdown output. With ``sites``, the counts of a
+    site's lines (`SiteCounts`, or the path of a file that ``cleaner sites build`` made), a page whose site is counted
+    is also judged by what its lines have in common with the site's other pages. Making one costs as much as reading
+    the model file.
     """
 
     def __init__(
@@ -225,12 +227,24 @@ class Cleaner:
             yield batch
 
     def _judge_batch(self, pages: Sequence[Page]) -> list[Judged]:
-        segmented = [segment(page, links=self.links) for page in pages]
+        segmented = [self._segment(page) for page in pages]
         judged = predict(self.model, segmented)
         return [Judged(page, lines, *found) for page, lines, found in zip(pages, segmented, judged, strict=True)]
 
+    def _segment(self, page: Page) -> Lines:
+        if page.kind is Kind.TEXT and page.content.count("\n") > MAX_LINES:
+            raise _too_many_lines(page)  # cutting them would need half of the memory
+        lines = segment(page, links=self.links)
+        if len(lines) > MAX_LINES:
+            raise _too_many_lines(page)
+        return lines
+
     def _clean_batch(self, pages: Sequence[Page]) -> list[CleanedPage]:
         return [judged.settle(self.favor, self.sites) for judged in self._judge_batch(pages)]
+
+
+def _too_many_lines(page: Page) -> PageTooLarge:
+    return PageTooLarge(f"{page.id or page.url or 'the page'}: more than {MAX_LINES:,} lines; split it")
 
 
 def _counts(sites: SiteCounts | Path | str) -> SiteCounts:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from cli_support import main_text, run, story, toy_model
 
+from cleaner import Cleaner
+from cleaner.errors import PageTooLarge
+
 EMPTY = {
     "empty file": b"",
     "white space": b" \n\t\r\n" * 1000,
@@ -169,3 +172,9 @@ def test_a_folder_of_good_and_hostile_files(tmp_path: Path, model: str) -> None:
     assert failed == expected | {"bomb.html.gz", "cut.html.gz", "gone.html", "rows.jsonl:1", "rows.jsonl:2"}
     summary = json.loads(done.stderr.splitlines()[-1])
     assert (summary["pages"], summary["failed"]) == (len(rows), len(failed))
+
+
+@pytest.mark.parametrize(("line", "kind"), [("x\n", "text"), ("<p>x", "html")])
+def test_a_page_of_more_lines_than_memory_is_for_is_refused(line: str, kind: str) -> None:
+    with pytest.raises(PageTooLarge, match="more than 500,000 lines"):
+        Cleaner().clean(line * 500_001, kind=kind)  # type: ignore[arg-type]
