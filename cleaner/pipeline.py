@@ -206,11 +206,8 @@ class Cleaner:
             raise TypeError(f"a page is str, bytes or Page, not {type(source).__name__}")
         size = len(source.content if isinstance(source, Page) else source)
         if size > self.max_chars:
-            name = source.id or source.url if isinstance(source, Page) else None
-            raise PageTooLarge(
-                f"{name or 'the page'}: {size / 1e6:,.0f} MB is more than the limit of {self.max_chars / 1e6:,.0f} MB; "
-                f"split it or raise the limit"
-            )
+            limit = f"{size / 1e6:,.0f} MB is more than the limit of {self.max_chars / 1e6:,.0f} MB"
+            raise _too_large(source, f"{limit}; split it or raise the limit")
 
     def _batches(self, sources: Iterable[Source]) -> Iterator[list[Page]]:
         batch: list[Page] = []
@@ -232,19 +229,20 @@ class Cleaner:
         return [Judged(page, lines, *found) for page, lines, found in zip(pages, segmented, judged, strict=True)]
 
     def _segment(self, page: Page) -> Lines:
-        if page.kind is Kind.TEXT and page.content.count("\n") > MAX_LINES:
-            raise _too_many_lines(page)  # cutting them would need half of the memory
-        lines = segment(page, links=self.links)
-        if len(lines) > MAX_LINES:
-            raise _too_many_lines(page)
+        # Cutting a text into that many lines would need half of the memory, so its line ends are counted before.
+        many = page.kind is Kind.TEXT and page.content.count("\n") > MAX_LINES
+        lines = None if many else segment(page, links=self.links)
+        if lines is None or len(lines) > MAX_LINES:
+            raise _too_large(page, f"more than {MAX_LINES:,} lines; split it")
         return lines
 
     def _clean_batch(self, pages: Sequence[Page]) -> list[CleanedPage]:
         return [judged.settle(self.favor, self.sites) for judged in self._judge_batch(pages)]
 
 
-def _too_many_lines(page: Page) -> PageTooLarge:
-    return PageTooLarge(f"{page.id or page.url or 'the page'}: more than {MAX_LINES:,} lines; split it")
+def _too_large(source: Source, reason: str) -> PageTooLarge:
+    name = source.id or source.url if isinstance(source, Page) else None
+    return PageTooLarge(f"{name or 'the page'}: {reason}")
 
 
 def _counts(sites: SiteCounts | Path | str) -> SiteCounts:

@@ -102,14 +102,8 @@ class Pool:
         return ahead >= MAX_AHEAD or sum(chunk.size for chunk in self.open.values()) > MAX_AHEAD_BYTES
 
     def _start(self) -> _Worker:
-        from multiprocessing import resource_tracker
-
         from joblib.externals.loky.backend import get_context
-        from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
-        if hasattr(signal, "pthread_sigmask"):  # both let Ctrl-C through again when they start a process of their own
-            resource_tracker.ensure_running()
-            loky_tracker.ensure_running()
         context = get_context("loky")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.work), daemon=True)
@@ -212,6 +206,12 @@ def _uninterrupted() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+    resource_tracker.ensure_running()  # both let Ctrl-C through again when they start a process of their own
+    loky_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -242,10 +242,7 @@ def _death(code: int | None) -> str:
 
 def _serve(pipe: connection.Connection, first: tuple[Job, Settings]) -> None:
     """The life of a worker: chunks in, results out, until the parent is gone."""
-    # Ctrl-C goes to the whole group; the parent decides. Until here it was blocked (`_uninterrupted`).
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
     sys.stdin = None  # it belongs to the parent
     _die_with_parent()
     try:
