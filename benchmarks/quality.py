@@ -32,7 +32,7 @@ from cleaner.model import Model
 from cleaner.page import CleanedPage, Kind
 from cleaner.pipeline import Cleaner
 from cleaner.segmentation import segment
-from cleaner.training import cross_calibrated, fit_head, make_dataset, score_lines
+from cleaner.training import fit_head, fold_heads, make_dataset, score_lines
 
 
 def say(message: str) -> None:
@@ -75,8 +75,7 @@ def folds(
         raise click.UsageError("--save keeps HTML pages: a page has several renderings as text")
     items = read_labelled(paths)
     data = make_dataset(items, Kind(kind), seed=seed, progress=say)
-    _, probabilities = fit_head(data, seed=seed, progress=say)
-    calibrated = cross_calibrated(data, probabilities)
+    _, calibrated = fold_heads(data, seed=seed, progress=say)
     if save:
         save_predictions(Path(save), data, calibrated)
     names = sorted(set(data.rendering))
@@ -120,7 +119,7 @@ def holdout(
     if kind == "html":
         known = [item for item in known if item.page.kind is Kind.HTML]
     data = make_dataset(known, Kind(kind), seed=seed, progress=say)
-    head, _ = fit_head(data, seed=seed, calibrated=not quick, progress=say)
+    head = fit_head(data, seed=seed, calibrated=not quick, progress=say).head
     cleaner = Cleaner(Model({Kind(kind): head}))
     click.echo(f"trained on {len(known)} pages; {shared} of the {len(test)} test pages are of hosts it has seen\n")
     pages = [as_text(item) for item in test] if kind == "text" else test

@@ -121,17 +121,14 @@ class Judged:
 @click.option("--seed", default=0, show_default=True)
 def fit(paths: tuple[str, ...], kind: str, others: float, seed: int) -> None:
     """Learn the weights from sites of several pages, and judge them on sites left out."""
-    from cleaner.fitting import fit_heads
-    from cleaner.training import cross_calibrated, make_dataset, make_matrices, out_of_fold
+    from cleaner.training import fold_heads, make_dataset
 
     items = read_labelled(paths)
     rng = random.Random(seed)
     known = several(items)
     items = [item for item in items if item.host in known or rng.random() < others]
     data = make_dataset(items, Kind(kind), seed=seed)
-    _, matrix, sample = make_matrices(data, seed=seed)
-    heads = fit_heads(sample, data.kind, range(data.folds), seed=seed)
-    probabilities = cross_calibrated(data, out_of_fold(data, matrix, heads))
+    _, probabilities = fold_heads(data, seed=seed)
     bounds = np.flatnonzero(np.diff(data.page_of)) + 1
     parts = list(zip(*(np.split(array, bounds) for array in (probabilities, data.share, data.words)), strict=True))
     index = {id(item): i for i, item in enumerate(data.items) if data.rendering[i] in ("as is", "visible")}

@@ -278,7 +278,7 @@ def score(
         known = read_labelled(paths)
         fold = folds_of((item.host for item in known), seed)
         data = make_dataset(known, Kind.TEXT, seed=seed, progress=say)
-        cleaners = [Cleaner(Model({Kind.TEXT: head})) for head in fold_heads(data, seed=seed, progress=say)]
+        cleaners = [Cleaner(Model({Kind.TEXT: head})) for head in fold_heads(data, seed=seed, progress=say)[0]]
     else:
         fold = defaultdict(int)
         cleaners = [Cleaner(model)]

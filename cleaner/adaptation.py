@@ -22,7 +22,7 @@ from cleaner.evaluation import PageScore
 from cleaner.features import feature_matrix
 from cleaner.labelled import LabelledPage
 from cleaner.model import Head, Model, pack_trees
-from cleaner.page import Floats, Kind
+from cleaner.page import Kind
 from cleaner.segmentation import segment
 from cleaner.training import (
     FOLDS,
@@ -30,6 +30,7 @@ from cleaner.training import (
     Training,
     dataset_of,
     folds_of,
+    looked_again,
     score_lines,
     share_drawn,
     training_facts,
@@ -119,8 +120,8 @@ def adapt(
             matrix[rows] = feature_matrix(batch, head.features, head.weights)
         lines = _Lines(matrix, data.labels, data.weight, head.scores(matrix, data.starts))
         trees, unseen = _learn(lines, data, unit, seed, progress)
-        before[kind] = score_lines(data, _judged(head, lines.scores, data))
-        after[kind] = score_lines(data, _judged(head, unseen, data))
+        before[kind] = _scored(base, data, lines.scores)
+        after[kind] = _scored(base, data, unseen)
         if sum(score.f1 for score in after[kind]) <= sum(score.f1 for score in before[kind]):
             trees, after[kind] = [], before[kind]
         heads[kind], added[str(kind)] = _joined(head, trees), len(trees)
@@ -226,6 +227,9 @@ def _joined(head: Head, trees: Sequence[_Tree]) -> Head:
     return head._replace(base=base, **more)
 
 
-def _judged(head: Head, scores: npt.NDArray[np.float64], data: Dataset) -> Floats:
-    """Log-odds as probabilities, calibrated as the head does."""
-    return head.calibrate(probability(scores).astype(np.float32), data.words, data.starts)
+def _scored(base: Model, data: Dataset, scores: npt.NDArray[np.float64]) -> list[PageScore]:
+    """Pages decided by given log-odds: calibrated as the base does, those of HTML in doubt judged as text too."""
+    probabilities = base.head(data.kind).calibrate(probability(scores).astype(np.float32), data.words, data.starts)
+    if data.kind is Kind.HTML and Kind.TEXT in base.heads:
+        probabilities = looked_again(data, probabilities, [base.heads[Kind.TEXT]] * data.folds)
+    return score_lines(data, probabilities)

@@ -11,7 +11,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,14 +28,14 @@ from cleaner.fitting import Sample, draw, fit_heads
 from cleaner.labelled import LabelledPage, align
 from cleaner.model import Head, Model
 from cleaner.page import Floats, Kind, Lines
-from cleaner.pipeline import BATCH_PAGES
+from cleaner.pipeline import BATCH_PAGES, look_again, predict
 from cleaner.renderings import COMPOSED, CONVERSIONS, OF_TEXT, RENDERINGS, rendered
 from cleaner.segmentation import segment
 from cleaner.tokens import Hashes, tokenize
 
 __all__ = [
-    "Dataset", "Training", "cross_calibrated", "dataset_of", "fit_head", "fold_heads", "folds_of", "make_dataset",
-    "score_lines", "share_drawn", "train", "training_facts",
+    "Dataset", "Fitted", "Training", "cross_calibrated", "dataset_of", "fit_head", "fold_heads", "folds_of",
+    "looked_again", "make_dataset", "score_lines", "share_drawn", "train", "training_facts",
 ]  # fmt: skip
 
 Progress = Callable[[str], None]
@@ -449,52 +449,91 @@ def _fit_pages(
     )
 
 
-def cross_calibrated(data: Dataset, probabilities: Floats) -> Floats:
-    """Out-of-fold probabilities, each fold calibrated by the others: what an unseen host gets."""
-    out = np.zeros_like(probabilities)
-    for number in range(data.folds):
-        learnt = calibration(probabilities, data, data.fold != number)
-        rows = data.fold_of_line == number
-        out[rows] = learnt.apply(probabilities[rows], data.words[rows], data.starts_of(data.fold == number))
-    return out
+class Fitted(NamedTuple):
+    """What was learnt from a dataset, and what it says of hosts that it has not seen.
+
+    ``head`` is fitted on all of it and calibrated by the folds. ``unseen`` are the heads of the folds, each fitted
+    without one and calibrated by the others, and ``probabilities`` what those say of their fold's lines, shape
+    (lines,): what an unseen host gets. Both are empty where the folds were not fitted.
+    """
+
+    head: Head
+    unseen: list[Head]
+    probabilities: Floats
 
 
-def fit_head(
-    data: Dataset, *, seed: int = 0, calibrated: bool = True, progress: Progress | None = None
-) -> tuple[Head, Floats]:
-    """The head for a dataset, trained on all of it, and the out-of-fold probabilities that calibrated it.
+def fit_head(data: Dataset, *, seed: int = 0, calibrated: bool = True, progress: Progress | None = None) -> Fitted:
+    """Learn a head from a dataset: one fit on all of it, and one for each fold.
 
-    Without ``calibrated`` the folds are not fitted: one fit instead of six, no probabilities, and a slightly worse
-    cut.
+    Without ``calibrated`` the folds are not fitted: one fit instead of six, and a slightly worse cut.
     """
     words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
     if progress:
         progress(f"{data.kind}: trees")
     # The trees over all lines take longest: they begin first, and no core waits for them at the end.
     fits = fit_heads(sample, data.kind, (-1, *range(data.folds if calibrated else 0)), seed=seed)
-    structure, wording = words[-1].structure.astype(np.float16), words[-1].wording.astype(np.float16)
-    head = next(fits)._replace(structure=structure, wording=wording)
-    probabilities = np.zeros(0, dtype=np.float32)
-    if calibrated:
-        probabilities = out_of_fold(data, matrix, fits, progress=progress)
-        head = head._replace(**calibration(probabilities, data)._asdict())
-    return head, probabilities
+    head = _with_words(next(fits), words[-1])
+    if not calibrated:
+        return Fitted(head, [], np.zeros(0, dtype=np.float32))
+    heads, raw = _folds(data, matrix, words, fits, progress)
+    unseen, probabilities = cross_calibrated(data, heads, raw)
+    return Fitted(head._replace(**calibration(raw, data)._asdict()), unseen, probabilities)
 
 
-def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> list[Head]:
-    """For each fold the head that has not seen its hosts, calibrated by the other folds: five fits.
-
-    For measuring on pages that are not in the dataset themselves, such as other renderings of its pages.
-    """
+def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None) -> tuple[list[Head], Floats]:
+    """`Fitted.unseen` and `Fitted.probabilities`, without the fit on all of the dataset."""
     words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
-    heads = list(fit_heads(sample, data.kind, range(data.folds), seed=seed))
-    probabilities = out_of_fold(data, matrix, heads)
-    out = []
+    fits = fit_heads(sample, data.kind, range(data.folds), seed=seed)
+    return cross_calibrated(data, *_folds(data, matrix, words, fits, progress))
+
+
+def _with_words(head: Head, words: HashedWeights) -> Head:
+    return head._replace(structure=words.structure.astype(np.float16), wording=words.wording.astype(np.float16))
+
+
+def _folds(
+    data: Dataset,
+    matrix: npt.NDArray[np.float32],
+    words: Sequence[HashedWeights],
+    fits: Iterable[Head],
+    progress: Progress | None,
+) -> tuple[list[Head], Floats]:
+    """The heads of the folds, with the words each has learnt, and what they say of their own fold."""
+    heads: list[Head] = []
+
+    def collected() -> Iterator[Head]:
+        for number, head in enumerate(fits):
+            heads.append(_with_words(head, words[number]))
+            yield heads[-1]
+
+    return heads, out_of_fold(data, matrix, collected(), progress=progress)
+
+
+def cross_calibrated(data: Dataset, heads: Sequence[Head], probabilities: Floats) -> tuple[list[Head], Floats]:
+    """The heads of the folds and their out-of-fold probabilities, each calibrated by the other folds."""
+    unseen: list[Head] = []
+    out = np.zeros_like(probabilities)
     for number, head in enumerate(heads):
-        curve = calibration(probabilities, data, data.fold != number)
-        own = words[number]
-        structure, wording = own.structure.astype(np.float16), own.wording.astype(np.float16)
-        out.append(head._replace(**curve._asdict(), structure=structure, wording=wording))
+        unseen.append(head._replace(**calibration(probabilities, data, data.fold != number)._asdict()))
+        rows = data.fold_of_line == number
+        out[rows] = unseen[-1].calibrate(probabilities[rows], data.words[rows], data.starts_of(data.fold == number))
+    return unseen, out
+
+
+def looked_again(data: Dataset, probabilities: Floats, text_heads: Sequence[Head]) -> Floats:
+    """What `pipeline.look_again` makes of calibrated probabilities of HTML lines.
+
+    ``text_heads`` judge the pages of a fold each: those that have not seen it.
+    """
+    out = probabilities.copy()
+    none = np.zeros(0, dtype=np.uint64)
+    for number, head in enumerate(text_heads):
+        model = Model({Kind.TEXT: head})
+        for batch, rows in data.batches(np.flatnonzero(data.fold == number)):
+            ends = np.cumsum([len(lines) for lines in batch])[:-1]
+            columns = (np.split(column[rows], ends) for column in (probabilities, data.words))
+            found = [(p, words, none, none) for p, words in zip(*columns, strict=True)]
+            out[rows] = np.concatenate([p for p, *_ in look_again(model, batch, found)])
     return out
 
 
@@ -625,18 +664,23 @@ def train(
     """
     if not items:
         raise BadLabels("no labelled pages")
-    heads: dict[Kind, Head] = {}
+    fitted: dict[Kind, Fitted] = {}
     scores: dict[Kind, list[PageScore]] = {}
     before: dict[Kind, list[PageScore]] = {}
-    for kind in Kind:
+    # Text first: a page of HTML in doubt is judged by both, and its dataset need not wait in memory.
+    for kind in (Kind.TEXT, Kind.HTML):
         if kind is Kind.HTML and not any(item.page.kind is Kind.HTML for item in items):
             continue
         data = make_dataset(items, kind, seed=seed, progress=progress)
-        head, probabilities = fit_head(data, seed=seed, progress=progress)
-        heads[kind] = head
-        scores[kind] = score_lines(data, cross_calibrated(data, probabilities), None)
+        fitted[kind] = fit_head(data, seed=seed, progress=progress)
+        probabilities = fitted[kind].probabilities
+        if kind is Kind.HTML:
+            probabilities = looked_again(data, probabilities, fitted[Kind.TEXT].unseen)
+        scores[kind] = score_lines(data, probabilities, None)
         if compare_with is not None and kind in compare_with.heads:
-            before[kind] = score_lines(data, np.concatenate(_predict_all(compare_with, data)))
+            before[kind] = score_lines(data, _predict_all(compare_with, data))
+    heads = {kind: fitted[kind].head for kind in Kind if kind in fitted}
+    scores = {kind: scores[kind] for kind in heads}
     return Training(Model(heads, {**training_facts(items, scores, seed), **(about or {})}), scores, before)
 
 
@@ -660,9 +704,6 @@ def training_facts(
     }
 
 
-def _predict_all(model: Model, data: Dataset) -> list[Floats]:
-    """By the head of the dataset's kind alone, as the folds are judged: without a second look."""
-    head = model.head(data.kind)
-    batches = (data.lines[low : low + BATCH_PAGES] for low in range(0, len(data.lines), BATCH_PAGES))
-    filled = ([lines for lines in batch if len(lines)] for batch in batches)
-    return [head.judge(batch)[0] for batch in filled if batch]
+def _predict_all(model: Model, data: Dataset) -> Floats:
+    batches = data.batches(np.arange(len(data.lines)))
+    return np.concatenate([p for batch, _ in batches for p, *_ in predict(model, batch)])
