@@ -48,6 +48,7 @@ _LABELS: Final = {
 }  # fmt: skip
 _MULTIBYTE: Final = frozenset({"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "johab"})
 _SEVEN_BIT: Final = {"iso2022_jp": b"\x1b", "iso2022_kr": b"\x1b", "hz": b"~{"}  # ASCII bytes that are not ASCII text
+_TO_KANJI: Final = b"\x1b$B"  # stands in no other text, so that ISO-2022-JP needs no declaration
 # The detector's candidates: what web pages without a right declaration are written in.
 _LATIN: Final = ["cp1252", "cp1250", "cp1254", "cp1257"]
 _NOT_LATIN: Final = [
@@ -155,7 +156,7 @@ def decode(data: bytes, *, charset: str | None = None) -> Decoded:
     except UnicodeDecodeError:
         text = None
     if text is not None:
-        for encoding in declared:
+        for encoding in (*declared, *(["iso2022_jp"] if _TO_KANJI in data else [])):
             by_chance = encoding in _MULTIBYTE and 0 < len(data) - len(text) < CHANCE_BYTES
             if by_chance or (encoding in _SEVEN_BIT and _SEVEN_BIT[encoding] in data):
                 other = _read(data, encoding)

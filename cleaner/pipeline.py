@@ -14,7 +14,7 @@ from cleaner.calibration import log_odds, probability
 from cleaner.decision import BETA, Favor, decide
 from cleaner.decoding import decode
 from cleaner.errors import BadInput, PageTooLarge
-from cleaner.model import Head, Model, shipped_model
+from cleaner.model import Model, shipped_model
 from cleaner.page import CleanedPage, Floats, Kind, Line, Lines, Page
 from cleaner.segmentation import detect_kind, segment
 from cleaner.tokens import Hashes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cleaner.sites import Rows, SiteCounts
 
-__all__ = ["Cleaner", "Judged", "clean", "explain", "look_again", "make_page", "predict"]
+__all__ = ["Cleaner", "Judged", "clean", "explain", "held", "look_again", "make_page", "predict"]
 
 KindName = Literal["auto", "html", "text"]
 Source = str | bytes | Page
@@ -36,7 +36,7 @@ MAX_CHARS = 32_000_000  # the working memory is about 60 bytes a character
 MAX_LINES = 500_000  # and two kilobytes a line: a page of nothing but short lines needs as much for a tenth of the size
 # Prediction over many pages at once costs a fifth of one page at a time; more than this gains nothing.
 BATCH_PAGES = 32
-BATCH_CHARS = 4_000_000
+BATCH_CHARS = 4_000_000  # of text, by which the working memory goes
 # HTML that is in doubt is also judged as if its mark-up were gone: what is known of text is learnt from more pages, by
 # other features. Its log-odds have this share (docs/decisions.md).
 TEXT_SHARE = 0.25
@@ -104,9 +104,8 @@ def predict(model: Model, batch: Sequence[Lines]) -> list[Found]:
     out: list[Found] = [(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64), keys, keys)] * len(batch)
     for kind in Kind:
         chosen = [i for i, lines in enumerate(batch) if lines.kind is kind and len(lines)]
-        if chosen:
-            for i, found in zip(chosen, _judged(model.head(kind), [batch[i] for i in chosen]), strict=True):
-                out[i] = found
+        for i, found in zip(chosen, _judged(model, kind, [batch[i] for i in chosen]), strict=True):
+            out[i] = found
     return look_again(model, batch, out)
 
 
@@ -116,7 +115,7 @@ def look_again(model: Model, batch: Sequence[Lines], found: Sequence[Found]) -> 
     doubtful = [i for i, lines in enumerate(batch) if lines.kind is Kind.HTML and _is_in_doubt(*out[i][:2])]
     if not doubtful or Kind.TEXT not in model.heads:
         return out
-    bare = _judged(model.head(Kind.TEXT), [_without_markup(batch[i]) for i in doubtful])
+    bare = _judged(model, Kind.TEXT, [_without_markup(batch[i]) for i in doubtful])
     for i, (as_text, *_) in zip(doubtful, bare, strict=True):
         as_html, words, hashes, templates = out[i]
         odds = (1 - TEXT_SHARE) * log_odds(as_html) + TEXT_SHARE * log_odds(as_text)
@@ -124,11 +123,29 @@ def look_again(model: Model, batch: Sequence[Lines], found: Sequence[Found]) -> 
     return out
 
 
-def _judged(head: Head, pages: Sequence[Lines]) -> Iterator[Found]:
-    probabilities, words, hashes, templates = head.judge(pages)
-    ends = np.cumsum([len(lines) for lines in pages])[:-1]
-    parts = (np.split(column, ends) for column in (probabilities, words, hashes, templates))
-    return zip(*parts, strict=True)
+def _judged(model: Model, kind: Kind, pages: Sequence[Lines]) -> Iterator[Found]:
+    """Pages of one kind by its head, as many at once as the memory is meant for."""
+    sizes = [sum(map(len, lines.plain)) for lines in pages]
+    for low, high in _stretches(sizes):
+        ends = np.cumsum([len(lines) for lines in pages[low:high]])[:-1]
+        yield from zip(*(np.split(column, ends) for column in model.head(kind).judge(pages[low:high])), strict=True)
+
+
+def _stretches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Neighbours that are `BATCH_PAGES` and `BATCH_CHARS` at most, or one alone that is more."""
+    low = total = 0
+    for high, size in enumerate(sizes):
+        if high > low and (high - low >= BATCH_PAGES or total + size > BATCH_CHARS):
+            yield low, high
+            low, total = high, 0
+        total += size
+    if low < len(sizes):
+        yield low, len(sizes)
+
+
+def held(page: Page) -> int:
+    """What a page weighs until its batch is judged, in characters of text: of HTML a third, for most is mark-up."""
+    return len(page.content) // (3 if page.kind is Kind.HTML else 1)
 
 
 def _is_in_doubt(probabilities: Floats, words: Words) -> bool:
@@ -215,11 +232,11 @@ class Cleaner:
         for source in sources:
             self._check_size(source)
             page = make_page(source)
-            if batch and (len(batch) >= BATCH_PAGES or size + len(page.content) > BATCH_CHARS):
+            if batch and (len(batch) >= BATCH_PAGES or size + held(page) > BATCH_CHARS):
                 yield batch
                 batch, size = [], 0
             batch.append(page)
-            size += len(page.content)
+            size += held(page)
         if batch:
             yield batch
 

@@ -169,3 +169,10 @@ def test_any_bytes_give_text_that_can_be_written(data: bytes, charset: str | Non
 def test_whatever_is_utf8_is_read_back(text: str, label: str) -> None:
     data = html(text, label or None).encode()
     assert decode(data).text == data.decode()
+
+
+def test_japanese_in_seven_bits_needs_no_declaration() -> None:
+    text = "<p>港の新しい橋が月曜日に開通した。</p>"
+    assert decode(text.encode("iso2022_jp")) == (text, "iso2022_jp", 0, False)
+    terminal = "\x1b[1mbold\x1b[0m and a price of \x1b$5"
+    assert decode(terminal.encode()) == (terminal, "utf-8", 0, False)

@@ -14,8 +14,20 @@ from cleaner.features import feature_names
 from cleaner.labelled import LabelledPage
 from cleaner.model import Model
 from cleaner.page import Kind, Page
-from cleaner.pipeline import Cleaner
-from cleaner.training import SAMPLE, Training, learn_words, make_dataset, make_matrix, make_sample, out_of_fold, train
+from cleaner.pipeline import Cleaner, predict
+from cleaner.training import (
+    SAMPLE,
+    Training,
+    fit_head,
+    fold_heads,
+    learn_words,
+    looked_again,
+    make_dataset,
+    make_matrix,
+    make_sample,
+    out_of_fold,
+    train,
+)
 
 JUNK = (
     "Home",
@@ -203,6 +215,23 @@ def test_out_of_fold_a_page_is_judged_without_its_neighbours_in_the_dataset() ->
     alone = np.concatenate([head.predict(page, np.array([0])) for page in pages])
     assert found.tolist() == alone.tolist()
     assert (head.predict(matrix, np.array([0])) != alone).any()  # as one long page it would be another matter
+
+
+def test_folds_are_judged_as_pages_are_by_heads_that_have_not_seen_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = items((Kind.HTML,), hosts=4, pages=3)
+    html, text = (make_dataset(pages, kind) for kind in Kind)
+    of_html, of_text = fit_head(html), fold_heads(text)
+    monkeypatch.setattr("cleaner.pipeline.DOUBT", -1.0)  # every page is in doubt
+    found = looked_again(html, of_html.probabilities, of_text[0])
+    assert (found != of_html.probabilities).any()
+    for number, heads in enumerate(zip(of_html.unseen, of_text[0], strict=True)):
+        model = Model(dict(zip(Kind, heads, strict=True)))
+        for batch, rows in html.batches(np.flatnonzero(html.fold == number)):
+            as_a_page = np.concatenate([p for p, *_ in predict(model, batch)])
+            np.testing.assert_array_equal(found[rows], as_a_page)
+    everyone = Model({Kind.HTML: of_html.head, Kind.TEXT: fit_head(text, calibrated=False).head})
+    cleaned = [page.probabilities for page in Cleaner(everyone).clean_many(item.page for item in html.items)]
+    assert (np.concatenate(cleaned) != found).any()  # a head that has seen the page says otherwise
 
 
 def test_a_page_counts_what_its_weight_says() -> None:
