@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from losses import KEPT, LOST, Wrong
 
-from cleaner.evaluation import PageScore, Report, Summary
+from cleaner.evaluation import PageScore, Report, Summary, confidence_bands
 
 
 def report_table(report: Report, by: Iterable[str]) -> str:
@@ -50,11 +50,7 @@ def _grouped(report: Report, groups: dict[str, dict[str, Summary]], by: str, fie
 
 def calibration_table(rows: Sequence[PageScore]) -> str:
     """Bands of confidence with the mean true word F1 of their pages."""
-    bands: dict[float, list[float]] = defaultdict(list)
-    for row in rows:
-        if row.confidence is not None:
-            bands[min(int(row.confidence * 10), 9) / 10].append(row.f1)
-    cells = [f"| {low:.1f}-{low + 0.1:.1f} | {len(v)} | {sum(v) / len(v):.3f} |" for low, v in sorted(bands.items())]
+    cells = [f"| {low:.1f}-{low + 0.1:.1f} | {pages} | {f1:.3f} |" for low, pages, f1 in confidence_bands(rows)]
     return "\n".join(["| confidence | pages | true word F1 |", "|---|---|---|", *cells])
 
 

@@ -23,7 +23,10 @@ from cleaner.labelled import LabelledPage
 from cleaner.page import Kind
 from cleaner.pipeline import Cleaner
 
-__all__ = ["PageScore", "Report", "evaluate", "score_page", "summarize", "word_scores", "words_of"]
+__all__ = [
+    "PageScore", "Report", "confidence_bands", "evaluate", "rank_correlation", "score_page", "summarize",
+    "word_scores", "words_of",
+]  # fmt: skip
 
 _LONE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -178,6 +181,15 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
+def confidence_bands(scores: Sequence[PageScore]) -> list[tuple[float, int, float]]:
+    """What the confidence is worth: for each tenth its lower end, its pages and their mean word F1."""
+    bands: dict[int, list[float]] = defaultdict(list)
+    for score in scores:
+        if score.confidence is not None:
+            bands[min(int(score.confidence * 10), 9)].append(score.f1)
+    return [(band / 10, len(values), sum(values) / len(values)) for band, values in sorted(bands.items())]
+
+
 @dataclass(frozen=True)
 class Report:
     """The scores of each cleaner on the same pages; ``seconds`` is CPU time of one process over all of them."""
@@ -203,9 +215,13 @@ class Report:
                 out.setdefault(group, {})[name] = summarize(groups[group], bootstrap=self.bootstrap, seed=self.seed)
         return out
 
+    @property
+    def _first(self) -> Sequence[PageScore]:
+        return next(iter(self.scores.values()))
+
     def correlation(self) -> float:
         """Rank correlation of the cleaner's confidence with its true word F1."""
-        rows = [row for row in next(iter(self.scores.values())) if row.confidence is not None]
+        rows = [row for row in self._first if row.confidence is not None]
         return rank_correlation([row.confidence or 0.0 for row in rows], [row.f1 for row in rows])
 
     def as_dict(self) -> dict[str, Any]:
@@ -219,6 +235,9 @@ class Report:
                 for name, summary in self.summaries.items()
             },
             "confidence_rank_correlation": round(self.correlation(), 4),
+            "confidence_bands": [
+                {"from": low, "pages": pages, "f1": round(f1, 4)} for low, pages, f1 in confidence_bands(self._first)
+            ],
             **{
                 f"by_{by}": {
                     group: {name: summary.as_dict() for name, summary in row.items()}
@@ -245,6 +264,10 @@ class Report:
                     values = "  ".join(f"{row[name].f1:.3f}" if name in row else "  -  " for name in names)
                     lines.append(f"  {group:40} {max(s.pages for s in row.values()):5}  {values}")
         lines += ["", f"confidence against word F1, rank correlation: {self.correlation():.3f}"]
+        lines += [
+            f"  confidence {low:.1f}-{low + 0.1:.1f} {pages:5} pages, word F1 {f1:.3f}"
+            for low, pages, f1 in confidence_bands(self._first)
+        ]
         return "\n".join(lines)
 
     def plot(self, path: Path | str) -> None:

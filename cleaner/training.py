@@ -21,7 +21,7 @@ from cleaner import __version__
 from cleaner.calibration import PAGE_NUMBERS, Calibration, calibrated, log_odds, page_numbers
 from cleaner.decision import decide
 from cleaner.errors import BadLabels
-from cleaner.evaluation import PageScore, Summary, rank_correlation, score_page, summarize
+from cleaner.evaluation import PageScore, Summary, confidence_bands, rank_correlation, score_page, summarize
 from cleaner.features import Columns, HashedWeights, feature_matrix, feature_names
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS, structure_terms, wording_terms
 from cleaner.fitting import Sample, draw, fit_heads
@@ -595,6 +595,10 @@ class Training:
                     name: round(rank_correlation([s.confidence or 0.0 for s in part], [s.f1 for s in part]), 4)
                     for name, part in _by_dataset(_plain(rows)).items()
                 },
+                "confidence_bands": {
+                    name: [{"from": low, "pages": n, "f1": round(f1, 4)} for low, n, f1 in confidence_bands(part)]
+                    for name, part in _by_dataset(_plain(rows)).items()
+                },
             }
         return out
 
@@ -606,6 +610,10 @@ class Training:
             lines += [f"  {name:44} {group['pages']:5}  {group['f1']:.4f}" for name, group in row["groups"].items()]
             for name, value in row["confidence_rank_correlation"].items():
                 lines.append(f"  {name + ': confidence against word F1, rank correlation':52} {value:.3f}")
+                lines += [
+                    f"    confidence {band['from']:.1f}-{band['from'] + 0.1:.1f} {band['pages']:7}  {band['f1']:.3f}"
+                    for band in row["confidence_bands"][name]
+                ]
         return "\n".join(lines)
 
     def as_text(self) -> str:

@@ -10,6 +10,7 @@ import pytest
 from cleaner.evaluation import (
     PageScore,
     Report,
+    confidence_bands,
     evaluate,
     rank_correlation,
     score_page,
@@ -174,6 +175,15 @@ def test_report_groups_and_correlation() -> None:
     shown = report.as_text()
     assert "0.5000" in shown
     assert "rank correlation: 1.000" in shown
+    assert "confidence 0.8-0.9     1 pages, word F1 0.900" in shown
+    assert report.as_dict()["confidence_bands"][0] == {"from": 0.1, "pages": 1, "f1": 0.2}
+
+
+def test_bands_of_confidence() -> None:
+    rows = [score(f, confidence=c) for f, c in ((0.1, 0.0), (0.5, 0.55), (0.7, 0.5), (0.9, 0.99), (1.0, 1.0))]
+    rows.append(score(0.3))  # a peer is never sure of anything
+    assert confidence_bands(rows) == [(0.0, 1, 0.1), (0.5, 2, pytest.approx(0.6)), (0.9, 2, pytest.approx(0.95))]
+    assert confidence_bands([]) == []
 
 
 STORY = (
