@@ -27,6 +27,7 @@ from cleaner.batch.names import Names, safe_name
 from cleaner.batch.work import Result
 from cleaner.errors import BadModel, BadOutput
 from cleaner.sources import Item, SourceOptions, open_source
+from cleaner.sources.files import count_files
 
 COUNT = 80
 
@@ -728,3 +729,34 @@ def test_the_memory_of_the_parent_does_not_grow_with_the_number_of_pages(tmp_pat
 
     batch(endless(), RowsSink(tmp_path / "o.jsonl"), model, on_result=on_result)
     assert all(later - earlier < 2_000_000 for earlier, later in pairwise(sizes))  # 2.5 MB of pages came in between
+
+
+@pytest.mark.parametrize("shard_size", [None, 2])
+def test_what_earlier_runs_wrote_into_the_input_is_not_read_again(
+    tmp_path: Path, model: str, shard_size: int | None
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.html").write_text(story(number))
+    (folder / "own-00001.jsonl").write_text(json.dumps({"text": "A row of the user's own."}) + "\n")
+
+    def found() -> list[Item]:
+        return list(open_source(str(folder), SourceOptions(text_field="text")))
+
+    before = [item.id for item in found()]
+    assert len(before) == 4
+    batch(iter(found()), FolderSink(folder / "clean", ".txt"), model)
+    batch(iter(found()), RowsSink(folder / "out.jsonl", shard_size), model)
+    assert [item.id for item in found()] == before
+    assert count_files(str(folder)) is None  # the user's own rows are still there
+    (folder / "own-00001.jsonl").unlink()
+    assert count_files(str(folder)) == 3
+    # What is named is read.
+    assert len(list(open_source(str(folder / "clean"), SourceOptions()))) == 4
+    shard = folder / ("out-00000.jsonl" if shard_size else "out.jsonl")
+    assert len(list(open_source(str(shard), SourceOptions(text_field="text")))) == (shard_size or 4)
+    for number in range(3):
+        (folder / f"{number}.html").unlink()
+    (fault,) = found()
+    assert "what an earlier run wrote is read only where it is named" in str(fault.error)

@@ -22,6 +22,7 @@ from cleaner.batch.locking import OutputLock
 from cleaner.batch.names import Names
 from cleaner.batch.work import Result
 from cleaner.errors import BadOutput
+from cleaner.sources.files import FOLDER_JOURNAL, rows_journal
 
 __all__ = ["FolderSink", "Journal", "RowsSink", "Sink", "StreamSink", "check_packer", "row_format"]
 
@@ -182,7 +183,7 @@ class RowsSink:
         self._ending = ending
         self._stem = path.name[: -len(ending)]
         self._spool = path.with_name(f".{path.name}.rows.part")
-        self._journal_path = path.with_name(f".{path.name}.journal.json")
+        self._journal_path = path.with_name(rows_journal(path.name))
         self.sites: Path | None = path.with_name(f".{path.name}.sites.npy")
         self._lock = OutputLock(path.with_name(f".{path.name}.lock"))
         self._stream: IO[bytes] | None = None
@@ -310,7 +311,7 @@ class FolderSink:
         self.rows = ending == ".json"
         self._ending = ending
         self._names = Names()
-        self._journal_path = folder / ".cleaner-journal.json"
+        self._journal_path = folder / FOLDER_JOURNAL
         self.sites: Path | None = folder / ".cleaner-sites.npy"
         self._errors_path = folder / ".errors.jsonl.part"
         self._report = folder / "errors.jsonl"

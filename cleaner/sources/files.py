@@ -28,7 +28,10 @@ from cleaner.sources.items import (
 if TYPE_CHECKING:
     import zipfile
 
-__all__ = ["count_files", "is_one_page", "is_stream", "open_container", "open_path", "path_site"]
+__all__ = [
+    "FOLDER_JOURNAL", "count_files", "is_one_page", "is_stream", "open_container", "open_path", "path_site",
+    "rows_journal",
+]  # fmt: skip
 
 # What a name says about the content. `.html` files that hold no tag, and `.txt` files that are HTML, are common in
 # scrapes, so that a hint is checked against the content later.
@@ -40,6 +43,9 @@ CONTAINERS: Final[dict[str, SourceFormat]] = {
 }  # fmt: skip
 COMPRESSED: Final = (".gz", ".zst")
 LABELS: Final = (".gold.txt", ".either.txt")
+# What a run leaves in the folder that it writes to; beside a file of rows it is `rows_journal`.
+FOLDER_JOURNAL: Final = ".cleaner-journal.json"
+_SHARD: Final = r"(.+)-\d{5,}((?:\.\w+)+)"
 _ANYWHERE: Final = r"(?:^|(?<=[/\\]))\*\*(?:[/\\]+|$)"
 _HOST: Final = r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+"
 
@@ -52,6 +58,11 @@ def source_format(name: str) -> SourceFormat | None:
     if not suffixes:
         return None
     return "page" if suffixes[-1] in PAGES else CONTAINERS.get(suffixes[-1])
+
+
+def rows_journal(name: str) -> str:
+    """What a run that writes rows to a file of this name leaves beside it."""
+    return f".{name}.journal.json"
 
 
 def is_one_page(target: str) -> bool:
@@ -70,8 +81,12 @@ def count_files(folder: str) -> int | None:
     if not Path(folder).is_dir():
         return None
     total = 0
-    for _, _, names in os.walk(folder):
-        forms = [source_format(name) for name in names if not name.endswith(LABELS)]
+    for at, below, names in os.walk(folder):
+        if at != folder and FOLDER_JOURNAL in names:
+            below.clear()
+            continue
+        there = set(names)
+        forms = [source_format(name) for name in names if not name.endswith(LABELS) and not _was_written(name, there)]
         if any(form not in ("page", None) for form in forms):
             return None
         total += forms.count("page")
@@ -205,13 +220,14 @@ def open_container(
 def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
     """Every page and container below a folder, sorted by name, depth first, without following links to folders.
 
-    A link to a file outside the folder is refused: an unpacked archive may point anywhere.
+    A link to a file outside the folder is refused: an unpacked archive may point anywhere. What an earlier run wrote
+    there is left out; whoever wants to read it names it.
     """
     label = printable(str(root))
     inside = root.resolve()
     pending: list[tuple[Path, str, bool]] = [(root, "", True)]
     given = 0
-    found = False
+    found = earlier = False
     while pending:
         path, relative, is_folder = pending.pop()
         if _is_output(path, options):
@@ -241,12 +257,18 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
             continue
         entries.sort(key=lambda entry: os.fsencode(entry[0]), reverse=True)
         names = {name for name, _ in entries}
+        if relative and FOLDER_JOURNAL in names:
+            earlier = True
+            continue
         for name, below in entries:
-            if below or (_is_input(name, options) and not _is_label(name, names)):
+            if not below and _was_written(name, names):
+                earlier = True
+            elif below or (_is_input(name, options) and not _is_label(name, names)):
                 pending.append((path / name, f"{relative}/{name}" if relative else name, below))
     if not found:
         known = ", ".join((*PAGES, *CONTAINERS))
-        yield Item(label, "folder", label, error=f"no pages in this folder (looked for {known})")
+        but = "; what an earlier run wrote is read only where it is named" if earlier else ""
+        yield Item(label, "folder", label, error=f"no pages in this folder (looked for {known}{but})")
 
 
 def _is_output(path: Path, options: SourceOptions) -> bool:
@@ -268,6 +290,12 @@ def _resolved(path: Path) -> Path | None:
 
 def _is_input(name: str, options: SourceOptions) -> bool:
     return source_format(name) is not None or options.format not in ("auto", "page")
+
+
+def _was_written(name: str, names: set[str]) -> bool:
+    """Rows that a run wrote, or one shard of them."""
+    shard = re.fullmatch(_SHARD, name)
+    return rows_journal(name) in names or (shard is not None and rows_journal(shard[1] + shard[2]) in names)
 
 
 def _is_label(name: str, names: set[str]) -> bool:
