@@ -109,6 +109,8 @@ def adapt(
         names = [_digest(item) for item in chosen] if by_page else hosts
         if len(set(names)) < 2:
             continue
+        if not any(item.gold.strip() for item in chosen):
+            raise BadLabels(f"the gold of every {kind} page is empty: nothing tells what is main content")
         head = base.head(kind)
         if progress:
             progress(f"{kind}: aligning {len(chosen)} pages")

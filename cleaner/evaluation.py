@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from cleaner.errors import CleanerError
 from cleaner.labelled import LabelledPage
 from cleaner.page import Kind
 from cleaner.pipeline import Cleaner
 
 __all__ = [
-    "PageScore", "Report", "confidence_bands", "evaluate", "rank_correlation", "score_page", "summarize",
-    "word_scores", "words_of",
+    "PageScore", "Report", "check_picture", "confidence_bands", "evaluate", "rank_correlation", "score_page",
+    "summarize", "word_scores", "words_of",
 ]  # fmt: skip
 
 _LONE = (
@@ -272,12 +273,9 @@ class Report:
 
     def plot(self, path: Path | str) -> None:
         """Draw the distribution of word F1 over pages, one curve a cleaner (needs the ``plot`` extra)."""
-        from cleaner.errors import CleanerError
+        check_picture(path)
+        from matplotlib.figure import Figure
 
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise CleanerError("a plot needs matplotlib: pip install 'cleaner[plot]'") from None
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
         for name, rows in self.scores.items():
@@ -287,6 +285,17 @@ class Report:
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right")
         figure.savefig(path, dpi=120)
+
+
+def check_picture(path: Path | str) -> None:
+    """Raise `CleanerError` where a picture cannot be drawn: without the ``plot`` extra, or by an unknown ending."""
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        raise CleanerError("a plot needs matplotlib: pip install 'cleaner[plot]'") from None
+    known = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.lower().removeprefix(".") not in known:
+        raise CleanerError(f"{path}: no picture by its ending; one of .png, .svg, .pdf is")
 
 
 def _row(summary: Summary) -> str:

@@ -147,7 +147,11 @@ def _weight(value: object, where: str, default: float = 1.0) -> float:
 
 def _read_rows(path: Path) -> Iterator[LabelledPage]:
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as rows:
+        with (
+            gzip.open(path, "rt", encoding="utf-8-sig")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8-sig") as rows
+        ):
             for number, row in enumerate(rows, 1):
                 if row.strip():
                     try:
@@ -180,6 +184,9 @@ def _facts(folder: Path, stem: str, host: str) -> dict[str, Any]:
     site = _site(folder)
     own = site.get("pages", {}).get(stem, {})
     found = {name: own.get(name) or site.get(name) for name in ("host", "language", "page_type")}
+    for name, value in found.items():
+        if not isinstance(value, (str, type(None))):
+            raise BadLabels(f"{folder / 'site.toml'}: '{name}' must be a string")
     weight = _weight(own.get("weight", site.get("weight")), f"{folder / 'site.toml'}")
     return {**found, "host": _host(found["host"] or host), "weight": weight}
 
@@ -199,8 +206,10 @@ def _read_marked(path: Path, dataset: str) -> LabelledPage:
     )
 
 
-def _read_folder(folder: Path) -> Iterator[LabelledPage]:
+def _read_folder(folder: Path, without: Container[Path] = ()) -> Iterator[LabelledPage]:
     for gold_path in sorted(folder.rglob(f"*{GOLD}")):
+        if gold_path in without:
+            continue
         stem = gold_path.name.removesuffix(GOLD)
         facts = _facts(gold_path.parent, stem, gold_path.parent.name)
         gold = decode(gold_path.read_bytes()).text
@@ -241,11 +250,11 @@ def read_labelled(paths: Iterable[Path | str] | Path | str, *, kind: Kind | None
 
 
 def _read(path: Path, without: Container[Path] = ()) -> Iterator[LabelledPage]:
-    """The labelled pages of a folder or file, ``without`` some of the marked pages in it."""
+    """The labelled pages of a folder or file, ``without`` some of the marked pages and golds in it."""
     if path.is_dir():
         for file in sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]):
             yield from _read_rows(file)
-        yield from _read_folder(path)
+        yield from _read_folder(path, without)
         yield from (_read_marked(file, path.name) for file in _marked_files(path) if file not in without)
     elif path in without:
         return
@@ -304,8 +313,9 @@ def align(tokens: Tokens, gold: str) -> npt.NDArray[np.float64]:
 def check_labelled(path: Path | str) -> list[Finding]:
     """What is wrong with a folder (or file) of labelled pages; an empty list when nothing is.
 
-    Finds a page without gold and a gold without page, an empty page or gold, a gold line that is not on its page and a
-    line without its mark (with their numbers), the same page twice, and a ``site.toml`` that cannot be read.
+    Finds a page without gold and a gold without page, an empty page or gold, a gold that cannot be read, a gold line
+    that is not on its page and a line without its mark (with their numbers), the same page twice, and a ``site.toml``
+    that cannot be read.
     """
     root = Path(path)
     if not root.exists():
@@ -313,10 +323,11 @@ def check_labelled(path: Path | str) -> list[Finding]:
     findings: list[Finding] = []
     if root.is_dir():
         findings += _partners(root)
-    unmarked = {file: faults for file in _marked_files(root) if (faults := list(_without_mark(file)))}
-    findings += [finding for faults in unmarked.values() for finding in faults]
+    faulty = {file: faults for file in _marked_files(root) if (faults := list(_without_mark(file)))}
+    faulty.update({gold: faults for gold in sorted(root.rglob(f"*{GOLD}")) if (faults := list(_unreadable(gold)))})
+    findings += [finding for faults in faulty.values() for finding in faults]
     try:
-        items = list(_read(root, unmarked)) if unmarked else read_labelled(root)
+        items = list(_read(root, faulty)) if faulty else read_labelled(root)
     except BadLabels as error:
         return [*findings, Finding(str(root), None, str(error))]
     seen: dict[tuple[Kind, str], str] = {}
@@ -336,7 +347,17 @@ def _marked_files(root: Path) -> list[Path]:
     return [root] if root.name.endswith(MARKED) else []
 
 
+def _unreadable(file: Path) -> Iterator[Finding]:
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        yield Finding(str(file), None, f"cannot be read: {(error.strerror or str(error)).lower()}")
+
+
 def _without_mark(file: Path) -> Iterator[Finding]:
+    if faults := list(_unreadable(file)):
+        yield from faults
+        return
     for number, line in enumerate(decode(file.read_bytes()).text.splitlines(), 1):
         if not _has_mark(line):
             yield Finding(str(file), number, f"{_NO_MARK}, not {line[:12]!r}")
@@ -354,8 +375,14 @@ def _partners(root: Path) -> Iterator[Finding]:
                 yield Finding(str(file), None, f"belongs to no gold; expected {stem}{GOLD} beside it")
         elif file.name.endswith(MARKED) or file.name == "README.md":
             continue
-        elif file.suffix.lower() in _SUFFIXES and not file.with_name(file.stem + GOLD).is_file():
+        elif file.suffix.lower() in _SUFFIXES and not _is_labelled(file):
             yield Finding(str(file), None, f"a page without its gold; expected {file.stem}{GOLD} beside it")
+
+
+def _is_labelled(page: Path) -> bool:
+    """Whether there is a gold for a page, or its lines are marked in a file of their own."""
+    gold = page.with_name(page.stem + GOLD)
+    return gold.exists() or gold.is_symlink() or page.with_name(page.stem + MARKED).is_file()
 
 
 def _check_page(item: LabelledPage, where: str) -> Iterator[Finding]:

@@ -731,6 +731,18 @@ def test_the_memory_of_the_parent_does_not_grow_with_the_number_of_pages(tmp_pat
     assert all(later - earlier < 2_000_000 for earlier, later in pairwise(sizes))  # 2.5 MB of pages came in between
 
 
+@pytest.mark.parametrize(("first", "then"), [(None, 2), (2, None), (2, 3)])
+def test_a_finished_run_is_not_resumed_in_shards_of_another_size(
+    tmp_path: Path, model: str, first: int | None, then: int | None
+) -> None:
+    path = tmp_path / "out.jsonl"
+    batch(items(5), RowsSink(path, first), model)
+    before = tree(tmp_path)
+    with pytest.raises(BadOutput, match="shard_size"):
+        batch(items(5), RowsSink(path, then), model, resume=True)
+    assert tree(tmp_path) == before
+
+
 @pytest.mark.parametrize("shard_size", [None, 2])
 def test_what_earlier_runs_wrote_into_the_input_is_not_read_again(
     tmp_path: Path, model: str, shard_size: int | None

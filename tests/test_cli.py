@@ -456,3 +456,59 @@ def test_counts_of_nothing_are_not_written(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "no site has two pages" in done.stderr.decode()
     assert not (tmp_path / "sites.parquet").exists()
+
+
+# What an audit of the documentation found
+
+
+def test_names_that_no_terminal_should_see_are_printed_without_harm(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    row = {"text": "A story. " * 30, "gold": "", "id": "\ud800 \x1b[31m\nforged: error: nothing", "host": "\ud800"}
+    rows.write_text(
+        json.dumps(row) + "\n" + json.dumps({**row, "id": "b", "text": "A tale. " * 30, "gold": "A tale. "}) + "\n"
+    )
+    done = run("check", rows)
+    assert (done.returncode, done.stderr) == (1, b"1 errors, 0 warnings\n")
+    assert len(done.stdout.splitlines()) == 1
+    assert b"\x1b" not in done.stdout
+    assert run("check", rows, "--json").returncode == 1
+    assert run("evaluate", rows, "--no-peers", "--bootstrap", 0).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["check", ""], "an empty name"),
+        (["evaluate", ""], "an empty name"),
+        (["sites", "build", "", "-o", "s.parquet"], "an empty name"),
+        (["evaluate", "x", "--seed", "-1"], "--seed"),
+        (["clean", "x", "--max-size", "5KK"], "is not a size"),
+    ],
+)
+def test_what_is_refused_as_wrong_usage(tmp_path: Path, args: list[str], said: str) -> None:
+    done = run(*args, cwd=tmp_path)
+    assert (done.returncode, said in done.stderr.decode()) == (2, True)
+    assert b"Traceback" not in done.stderr
+
+
+def test_what_is_refused_before_the_work(tmp_path: Path, page: Path) -> None:
+    done = run("clean", "typo.jsonl", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, b"cleaner: typo.jsonl: no such file or folder\n")
+    done = run("info", "--model", "", cwd=tmp_path)
+    assert done.returncode == 1
+    pytest.importorskip("matplotlib")
+    (tmp_path / "story.gold.txt").write_text(main_text(1))
+    for name in ("f1", "f1.bmpx"):
+        done = run("evaluate", tmp_path, "--no-peers", "--plot", tmp_path / name)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"no picture by its ending" in done.stderr
+
+
+def test_counts_that_are_written_into_what_is_counted(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    for number, word in enumerate(("one", "two", "three")):
+        (tmp_path / f"{number}.html").write_text(story(number).replace("ferry", word))
+    counts = tmp_path / "sites.parquet"
+    assert run("sites", "build", tmp_path, "-o", counts).returncode == 0
+    done = run("sites", "build", tmp_path, "-o", counts, "--overwrite")
+    assert (done.returncode, b"failed" in done.stderr) == (0, False)

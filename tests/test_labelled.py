@@ -417,3 +417,44 @@ def test_a_weight_that_is_none_is_named(tmp_path: Path, weight: str) -> None:
 def test_a_line_without_a_mark_hides_nothing_else(tmp_path: Path) -> None:
     put(tmp_path, {"a.marked.txt": "bad\n", "b.txt": "", "b.gold.txt": FIRST})
     assert [Path(finding.path).name for finding in check_labelled(tmp_path)] == ["a.marked.txt", "b.txt"]
+
+
+def labelled_folder(folder: Path, **more: str) -> Path:
+    for name, content in {"a.html": f"<p>{FIRST}</p><p>Home</p>", "a.gold.txt": FIRST, **more}.items():
+        (folder / name).write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "content", ['page_type = ["a", "b"]', "language = 5", "language = 2024-01-01", "[pages.a]\nhost = {a = 1}"]
+)
+def test_a_site_file_with_a_fact_that_is_no_string_is_named(tmp_path: Path, content: str) -> None:
+    labelled_folder(tmp_path, **{"site.toml": content})
+    with pytest.raises(BadLabels, match=r"site\.toml: '(page_type|language|host)' must be a string"):
+        read_labelled(tmp_path)
+    (finding,) = check_labelled(tmp_path)
+    assert "must be a string" in finding.message
+
+
+def test_a_gold_that_cannot_be_read_hides_nothing_else(tmp_path: Path) -> None:
+    labelled_folder(tmp_path, **{"b.html": f"<p>{SECOND}</p>", "b.gold.txt": "", "c.html": f"<p>{THIRD}</p>"})
+    (tmp_path / "c.gold.txt").symlink_to(tmp_path / "gone.txt")
+    (tmp_path / "d.gold.txt").mkdir()
+    found = {(Path(finding.path).name, finding.message) for finding in check_labelled(tmp_path)}
+    assert found == {
+        ("b.gold.txt", "the gold is empty"),
+        ("c.gold.txt", "cannot be read: no such file or directory"),
+        ("d.gold.txt", "cannot be read: is a directory"),
+    }
+
+
+def test_a_page_beside_its_marked_copy_is_no_finding(tmp_path: Path) -> None:
+    (tmp_path / "story.txt").write_text(f"{FIRST}\nHome\n")
+    (tmp_path / "story.marked.txt").write_text(f"+ {FIRST}\n- Home\n")
+    assert check_labelled(tmp_path) == []
+
+
+def test_rows_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": GOLD, "gold": GOLD}) + "\n", encoding="utf-8-sig")
+    assert [item.gold for item in read_labelled(path)] == [GOLD]

@@ -731,3 +731,17 @@ def test_a_row_that_is_not_utf8_keeps_its_bytes(tmp_path: Path) -> None:
     assert (one.data, two.data) == (text.encode("latin-1"),) * 2
     assert (one.id, two.id) == ("one", "two")
     assert (fine.data, fine.url) == ("Fine.", None)
+
+
+def test_of_several_fields_the_first_that_is_filled_is_the_page(tmp_path: Path) -> None:
+    rows = [{"html": None, "text": "one"}, {"html": "", "text": "two"}, {"html": "<p>three", "text": "3"}, {"html": ""}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert texts(items(path)) == ["one", "two", "<p>three", ""]
+    assert texts(items(path, text_field="html")) == ["", "", "<p>three", ""]
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    table = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"html": [None, "", "<p>three"], "text": ["one", "two", "3"]}), table)
+    assert texts(items(table)) == ["one", "two", "<p>three"]

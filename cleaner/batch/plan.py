@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 from cleaner.batch.work import Settings, to_record, to_text
-from cleaner.errors import BadOutput, BadUsage
+from cleaner.errors import BadInput, BadOutput, BadUsage
 from cleaner.page import CleanedPage
-from cleaner.sources import Item, SourceOptions, is_whole_source
+from cleaner.sources import Item, SourceOptions, is_url, is_whole_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +63,10 @@ def make_plan(
             from cleaner.batch.sinks import StreamSink
 
             return Plan("jsonl", StreamSink(stdout))
+        for target in targets:
+            plain = target != "-" and not is_url(target) and not any(char in target for char in "*?[")
+            if plain and not os.path.lexists(target):
+                raise BadInput(f"{target}: no such file or folder")
         raise BadUsage("the input holds many pages; name a folder or a .jsonl file with -o, or use --format jsonl")
     from pathlib import Path
 

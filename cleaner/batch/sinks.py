@@ -196,9 +196,9 @@ class RowsSink:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.take()
             journal = Journal({**run, "shard_size": self.shard_size})
-            existing = self._existing()
+            existing = self._existing(self.shard_size)
             found = Journal.load(self._journal_path) if self._journal_path.exists() and not overwrite else None
-            if found is not None and found.finished and not (existing and resume):
+            if found is not None and found.finished and not (resume and self._existing(found.run.get("shard_size"))):
                 found = None  # its output was moved away, or is one that exists like any other
             if found is not None:
                 if not resume:
@@ -227,8 +227,8 @@ class RowsSink:
             self._stream = _cut_back(self._spool, journal.bytes)
         return journal
 
-    def _existing(self) -> list[Path]:
-        if not self.shard_size:
+    def _existing(self, shard_size: int | None) -> list[Path]:
+        if not shard_size:
             return [self.path] if self.path.exists() else []
         shard = re.compile(rf"{re.escape(self._stem)}-\d{{5,}}{re.escape(self._ending)}")
         return sorted(path for path in self.path.parent.iterdir() if shard.fullmatch(path.name))

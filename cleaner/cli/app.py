@@ -121,13 +121,17 @@ def _mend_output() -> None:
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
         encoding, errors = out.encoding, out.errors
-        sys.stdout = io.TextIOWrapper(io.BufferedWriter(out.detach()), encoding=encoding, errors=errors)
+        out = sys.stdout = io.TextIOWrapper(io.BufferedWriter(out.detach()), encoding=encoding, errors=errors)
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="replace")  # half a character in a name is no reason to stop
 
 
 def _resumes(args: Sequence[str]) -> bool:
-    """Whether the command that is asked for has ``--resume``."""
+    """Whether the command that is asked for has ``--resume``, and writes to a place where that finds something."""
     command = app.commands.get(args[0]) if args else None
-    return command is not None and any(parameter.name == "resume" for parameter in command.params)
+    if command is None or all(parameter.name != "resume" for parameter in command.params):
+        return False
+    return any(arg.startswith(("-o", "--o")) for arg in args)
 
 
 def _drop_output() -> None:

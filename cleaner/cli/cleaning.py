@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from cleaner.cli.options import (
+    DELAY,
     FAILED,
     FAVOR,
     FROM,
@@ -20,6 +21,7 @@ from cleaner.cli.options import (
     MAX_SIZE,
     MODEL,
     OK,
+    PRIVATE_HOSTS,
     QUIET,
     SITES_FROM,
     TEXT_FIELD,
@@ -27,7 +29,6 @@ from cleaner.cli.options import (
     TIMEOUT,
     URL,
     URL_FIELD,
-    Seconds,
     source_options,
     targets,
     with_options,
@@ -70,12 +71,7 @@ __all__ = ["clean", "explain"]
     "--shard-size", type=click.IntRange(min=1), metavar="N", help="Rows per file: OUT-00000.jsonl, OUT-00001.jsonl, …"
 )
 @click.option("--strict", is_flag=True, help="Stop at the first page that fails.")
-@with_options(TIME_LIMIT, MAX_SIZE, TIMEOUT)
-@click.option(
-    "--delay", type=Seconds(min=0), default=5.0, show_default=True,
-    help="Seconds between two downloads of a list from one host.",
-)  # fmt: skip
-@click.option("--private-hosts", is_flag=True, help="Let a list of URLs reach hosts off the public internet.")
+@with_options(TIME_LIMIT, MAX_SIZE, TIMEOUT, DELAY, PRIVATE_HOSTS)
 @QUIET
 @click.pass_context
 def clean(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cleaner import __version__
-from cleaner.cli.options import FAILED, FAVOR, KINDS, MODEL, OK, QUIET, check_writable, with_options
+from cleaner.cli.options import FAILED, FAVOR, KINDS, MODEL, OK, QUIET, check_writable, named, with_options
 from cleaner.cli.terminal import Progress, say
 
 __all__ = ["check", "evaluate", "info", "train"]
@@ -110,7 +110,7 @@ def train(
 @click.option(
     "--bootstrap", type=click.IntRange(min=0), default=1000, show_default=True, help="Resamples for the intervals."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resampling.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resampling.")
 @QUIET
 def evaluate(
     paths: tuple[str, ...], model: str | None, favor: Any, kind: str, as_json: bool, plot: str | None, peers: bool,
@@ -124,11 +124,13 @@ def evaluate(
       cleaner evaluate fixtures/ --model my.model --kind text --json
       cleaner evaluate fixtures/ --plot f1.png
     """
+    from cleaner.evaluation import check_picture
     from cleaner.evaluation import evaluate as evaluate_on
     from cleaner.pipeline import Cleaner
 
     if plot:
         check_writable(plot)
+        check_picture(plot)
     items = _labelled(paths, kind)
     progress = Progress(quiet)
     cleaner = Cleaner(model, favor)
@@ -154,8 +156,9 @@ def check(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
       cleaner check fixtures/ --json | jq .path
     """
     from cleaner.labelled import check_labelled
+    from cleaner.sources.items import printable
 
-    findings = [finding for path in paths for finding in check_labelled(path)]
+    findings = [finding for path in named(paths) for finding in check_labelled(path)]
     for finding in findings:
         if as_json:
             row = {
@@ -163,7 +166,7 @@ def check(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
             }  # fmt: skip
             click.echo(json.dumps(row, ensure_ascii=False))
         else:
-            click.echo(str(finding))
+            click.echo(printable(str(finding)))
     errors = sum(finding.severity == "error" for finding in findings)
     say(f"{errors} errors, {len(findings) - errors} warnings", name=False)
     ctx.exit(FAILED if errors else OK)
@@ -183,7 +186,7 @@ def info(model: str | None, as_json: bool) -> None:
     from cleaner.model import Model, shipped_model
 
     facts = {"cleaner": __version__, "model": model or "shipped"}
-    facts.update((Model.load(model) if model else shipped_model()).info())
+    facts.update((Model.load(model) if model is not None else shipped_model()).info())
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
@@ -193,12 +196,12 @@ def info(model: str | None, as_json: bool) -> None:
         click.echo(f"{key:<{width}}  {shown}")
 
 
-def _labelled(paths: Iterable[str], kind: str) -> list[Any]:
+def _labelled(paths: tuple[str, ...], kind: str) -> list[Any]:
     from cleaner.errors import BadLabels
     from cleaner.labelled import read_labelled
     from cleaner.page import Kind
 
-    items = read_labelled(paths, kind=None if kind == "auto" else Kind(kind))
+    items = read_labelled(named(paths), kind=None if kind == "auto" else Kind(kind))
     if not items:
         raise BadLabels(f"no labelled pages of kind {kind}" if kind != "auto" else "no labelled pages")
     return items

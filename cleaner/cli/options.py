@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from cleaner.sources import SourceOptions
 
 __all__ = [
-    "FAVOR", "FROM", "JOBS", "KIND", "KINDS", "MAX_SIZE", "MODEL", "QUIET", "SITES_FROM", "TEXT_FIELD", "TIMEOUT",
-    "TIME_LIMIT", "URL", "URL_FIELD", "Seconds", "Size", "check_writable", "source_options", "targets", "with_options",
+    "DELAY", "FAVOR", "FROM", "JOBS", "KIND", "KINDS", "MAX_SIZE", "MODEL", "PRIVATE_HOSTS", "QUIET", "SITES_FROM",
+    "TEXT_FIELD", "TIMEOUT", "TIME_LIMIT", "URL", "URL_FIELD", "Seconds", "Size", "check_writable", "named",
+    "source_options", "targets", "with_options",
 ]  # fmt: skip
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
@@ -37,7 +38,7 @@ class Size(click.ParamType[int]):
         text = str(value).strip().upper().removesuffix("B")
         factor = {"K": 1_000, "M": 1_000_000, "G": 1_000_000_000}.get(text[-1:], 1)
         try:
-            size = int(float(text.rstrip("KMG")) * factor)
+            size = int(float(text if factor == 1 else text[:-1]) * factor)
         except (ValueError, OverflowError):
             size = 0
         if size <= 0:
@@ -96,17 +97,29 @@ TIME_LIMIT = click.option(
     "--time-limit", type=Seconds(min=0, min_open=True), default=60.0, show_default=True,
     help="Seconds a page of a batch may take.",
 )  # fmt: skip
+DELAY = click.option(
+    "--delay", type=Seconds(min=0), default=5.0, show_default=True,
+    help="Seconds between two downloads of a list of URLs from one host.",
+)  # fmt: skip
+PRIVATE_HOSTS = click.option(
+    "--private-hosts", is_flag=True, help="Let a list of URLs reach hosts off the public internet."
+)
 SITES_FROM = click.option(
     "--sites-from", metavar="FILE", help="Use the counts of repeated lines that `cleaner sites build` made."
 )
 QUIET = click.option("--quiet", is_flag=True, help="No progress, no summary; errors only.")
 
 
+def named(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths as they are. Raises ``BadUsage`` for an empty one, which would be the folder one is in."""
+    if "" in paths:
+        raise BadUsage("an empty name names no file; is a variable of the shell not set?")
+    return paths
+
+
 def targets(ctx: click.Context, paths: tuple[str, ...]) -> tuple[str, ...]:
     """What to read: standard input if nothing is named, unless that is a terminal, where a person waits for help."""
-    if paths:
-        if "" in paths:
-            raise BadUsage("an empty name names no file; is a variable of the shell not set?")
+    if named(paths):
         if paths.count("-") > 1:
             raise BadUsage("standard input (-) can be read once only")
         return paths

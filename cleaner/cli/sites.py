@@ -10,16 +10,19 @@ from typing import Any
 import click
 
 from cleaner.cli.options import (
+    DELAY,
     FAILED,
     FROM,
     JOBS,
     KIND,
     MAX_SIZE,
+    PRIVATE_HOSTS,
     QUIET,
     TEXT_FIELD,
     TIME_LIMIT,
     URL_FIELD,
     check_writable,
+    named,
     source_options,
     with_options,
 )
@@ -38,7 +41,7 @@ def sites() -> None:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The file to write, a .parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace a FILE that exists.")
-@with_options(JOBS, KIND, FROM, TEXT_FIELD, URL_FIELD, TIME_LIMIT, MAX_SIZE, QUIET)
+@with_options(JOBS, KIND, FROM, TEXT_FIELD, URL_FIELD, TIME_LIMIT, MAX_SIZE, DELAY, PRIVATE_HOSTS, QUIET)
 @click.pass_context
 def build(
     ctx: click.Context, /, paths: tuple[str, ...], output: str, overwrite: bool, jobs: int, kind: Any,
@@ -57,12 +60,13 @@ def build(
     from cleaner.batch.work import Settings
     from cleaner.sources import count_pages, open_sources
 
+    named(paths)
     check_writable(output)
     check_packer(".parquet")
     path = Path(output)
     if path.exists() and not overwrite:
         raise BadOutput(f"{path}: exists already; name another file or use --overwrite")
-    options = source_options(fetch_timeout=30.0, **reading)
+    options = source_options(fetch_timeout=30.0, output=output, **reading)
     progress = Progress(quiet)
     if progress.shown:
         progress.total = count_pages(paths, options)

@@ -101,7 +101,8 @@ def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Ite
             url = _pick(names, options.url_field, URL_FIELDS)
             if options.url_field and url is None:
                 raise BadInput(f"no column {options.url_field}; name the column with --url-field")
-            columns = [name for name in dict.fromkeys((text, url, "id", "language", "host")) if name in names]
+            texts = [text] if options.text_field else TEXT_FIELDS  # of several each row has one, perhaps
+            columns = [name for name in dict.fromkeys((*texts, url, "id", "language", "host")) if name in names]
             for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
                 for row in _rows(batch):
                     at = f"{label}:{number}"
@@ -137,7 +138,8 @@ def _text(value: bytes | None) -> str | bytes | None:
 
 
 def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: SourceOptions) -> Item:
-    field = _pick(row, options.text_field, TEXT_FIELDS)
+    filled = [name for name in TEXT_FIELDS if row.get(name)]
+    field = _pick(filled if filled and not options.text_field else row, options.text_field, TEXT_FIELDS)
     identity = row.get("id")
     item_id = printable(str(identity)) if isinstance(identity, str | int) and not isinstance(identity, bool) else at
     url_field = _pick(row, options.url_field, URL_FIELDS)
