@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
 
@@ -62,10 +63,12 @@ class ClassWords:
             self._forget()
         # One string and one split for all of them: no attribute can hold the mark.
         words = " ".join([f"{_TAG}{tag} {words[:MAX_CHARS]}" for tag, words in signatures]).split()
-        new = set(words).difference(self._row)
-        if new:
-            self._learn(new)
-        rows = np.fromiter(map(self._row.__getitem__, words), dtype=np.int64, count=len(words))
+        rows = np.fromiter(map(self._row.get, words, repeat(-1)), dtype=np.int64, count=len(words))
+        unknown = np.flatnonzero(rows < 0)
+        if len(unknown):
+            new = [words[i] for i in unknown.tolist()]
+            self._learn(dict.fromkeys(new))
+            rows[unknown] = list(map(self._row.__getitem__, new))
         start = np.flatnonzero(self._is_tag[rows])
         first = self._first[rows]
         count = self._first[rows + 1] - first
