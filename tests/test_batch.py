@@ -772,3 +772,14 @@ def test_what_earlier_runs_wrote_into_the_input_is_not_read_again(
         (folder / f"{number}.html").unlink()
     (fault,) = found()
     assert "what an earlier run wrote is read only where it is named" in str(fault.error)
+
+
+def test_files_of_an_earlier_run_do_not_hide_that_one_of_this_run_is_gone(tmp_path: Path, model: str) -> None:
+    folder = tmp_path / "out"
+    batch(items(3), FolderSink(folder, ".txt"), model)
+    batch(items(2), FolderSink(folder, ".txt"), model, overwrite=True)
+    assert len(list(folder.glob("*.txt"))) == 3  # another name may be the user's own
+    assert batch(items(2), FolderSink(folder, ".txt"), model, resume=True).cleaned == 2
+    min(folder.glob("*.txt")).unlink()
+    with pytest.raises(BadOutput, match="is gone"):
+        batch(items(2), FolderSink(folder, ".txt"), model, resume=True)

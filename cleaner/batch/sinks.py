@@ -57,8 +57,8 @@ def check_packer(ending: str) -> None:
 class Journal:
     """How far a run is: ``done`` items of the input, whose ids hash to ``ids``, are in the output.
 
-    ``shard``, ``rows`` and ``bytes`` say where in the output; ``closing`` that a shard was being given its final
-    name; ``counts`` is the summary so far; ``run`` is what decides the bytes, so that two runs are not mixed, and
+    ``shard``, ``rows`` and ``bytes`` say where in the output (of a finished folder ``rows`` is how many files it has);
+    ``closing`` that a shard was being given its final name; ``counts`` is the summary so far; ``run`` is what decides the bytes, so that two runs are not mixed, and
     ``sites`` the fingerprint of the counts that are evidence in it.
     """
 
@@ -338,7 +338,7 @@ class FolderSink:
                     raise BadOutput(f"{self.folder}: {state} run is there; {_HINT}")
                 found.check(journal.run, self.folder)
                 if found.finished:
-                    if self._files() < found.counts.get("cleaned", 0):
+                    if self._files() < found.rows:
                         raise BadOutput(f"{self.folder}: {_GONE}")
                     return found
                 journal = found
@@ -413,6 +413,7 @@ class FolderSink:
             else:
                 self._errors_path.unlink()
             _remove(self.sites)
+            journal.rows = self._files()  # with those of earlier runs: none of them may be gone when it is resumed
             journal.finished = True
             journal.save(self._journal_path)
 
