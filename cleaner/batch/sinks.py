@@ -58,8 +58,8 @@ class Journal:
     """How far a run is: ``done`` items of the input, whose ids hash to ``ids``, are in the output.
 
     ``shard``, ``rows`` and ``bytes`` say where in the output (of a finished folder ``rows`` is how many files it has);
-    ``closing`` that a shard was being given its final name; ``counts`` is the summary so far; ``run`` is what decides the bytes, so that two runs are not mixed, and
-    ``sites`` the fingerprint of the counts that are evidence in it.
+    ``closing`` that a shard was being given its final name; ``counts`` is the summary so far; ``run`` is what decides
+    the bytes, so that two runs are not mixed, and ``sites`` the fingerprint of the counts that are evidence in it.
     """
 
     run: dict[str, Any]
