@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cleaner.sites import Rows, SiteCounts
 
-__all__ = ["Cleaner", "Judged", "clean", "explain", "held", "look_again", "make_page", "predict"]
+__all__ = ["Cleaner", "Judged", "clean", "explain", "look_again", "make_page", "predict"]
 
 KindName = Literal["auto", "html", "text"]
 Source = str | bytes | Page
@@ -143,7 +143,7 @@ def _stretches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield low, len(sizes)
 
 
-def held(page: Page) -> int:
+def _held(page: Page) -> int:
     """What a page weighs until its batch is judged, in characters of text: of HTML a third, for most is mark-up."""
     return len(page.content) // (3 if page.kind is Kind.HTML else 1)
 
@@ -232,11 +232,11 @@ class Cleaner:
         for source in sources:
             self._check_size(source)
             page = make_page(source)
-            if batch and (len(batch) >= BATCH_PAGES or size + held(page) > BATCH_CHARS):
+            if batch and (len(batch) >= BATCH_PAGES or size + _held(page) > BATCH_CHARS):
                 yield batch
                 batch, size = [], 0
             batch.append(page)
-            size += held(page)
+            size += _held(page)
         if batch:
             yield batch
 
