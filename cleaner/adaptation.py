@@ -101,16 +101,16 @@ def adapt(
     left_out: dict[Kind, str] = {}
     after: dict[Kind, list[PageScore]] = {}
     before: dict[Kind, list[PageScore]] = {}
-    for kind in Kind:
+    for kind in (Kind.TEXT, Kind.HTML):  # HTML in doubt is judged by the part for text as it will be
         chosen = [item for item in items if item.page.kind is kind and len(segment(item.page))]
+        if not any(item.gold.strip() for item in chosen):
+            continue
         hosts = [item.host for item in chosen]
         by_page = len(set(hosts)) < FOLDS
         # A page that is there twice is in one fold.
         names = [_digest(item) for item in chosen] if by_page else hosts
         if len(set(names)) < 2:
             continue
-        if not any(item.gold.strip() for item in chosen):
-            raise BadLabels(f"the gold of every {kind} page is empty: nothing tells what is main content")
         head = base.head(kind)
         if progress:
             progress(f"{kind}: aligning {len(chosen)} pages")
@@ -122,14 +122,17 @@ def adapt(
             matrix[rows] = feature_matrix(batch, head.features, head.weights)
         lines = _Lines(matrix, data.labels, data.weight, head.scores(matrix, data.starts))
         trees, unseen = _learn(lines, data, unit, seed, progress)
-        before[kind] = _scored(base, data, lines.scores)
-        after[kind] = _scored(base, data, unseen)
-        if sum(score.f1 for score in after[kind]) <= sum(score.f1 for score in before[kind]):
-            trees, after[kind] = [], before[kind]
+        before[kind] = _scored(base.heads, data, lines.scores)
+        without, after[kind] = (_scored(heads, data, scores) for scores in (lines.scores, unseen))
+        if sum(score.f1 for score in after[kind]) <= sum(score.f1 for score in without):
+            trees, after[kind] = [], without
         heads[kind], added[str(kind)] = _joined(head, trees), len(trees)
         left_out[kind] = "pages" if by_page else "hosts"
     if not after:
-        raise BadLabels("too few labelled pages: at least two of a kind are needed, to test on one that is new")
+        raise BadLabels(
+            "too few labelled pages: at least two of a kind are needed, with a gold, to test on one of them"
+        )
+    before, after = ({kind: rows[kind] for kind in Kind if kind in rows} for rows in (before, after))
     facts = {
         **training_facts(items, after, seed),
         "trees_added": added,
@@ -229,9 +232,9 @@ def _joined(head: Head, trees: Sequence[_Tree]) -> Head:
     return head._replace(base=base, **more)
 
 
-def _scored(base: Model, data: Dataset, scores: npt.NDArray[np.float64]) -> list[PageScore]:
-    """Pages decided by given log-odds: calibrated as the base does, those of HTML in doubt judged as text too."""
-    probabilities = base.head(data.kind).calibrate(probability(scores).astype(np.float32), data.words, data.starts)
-    if data.kind is Kind.HTML and Kind.TEXT in base.heads:
-        probabilities = looked_again(data, probabilities, [base.heads[Kind.TEXT]] * data.folds)
+def _scored(heads: Mapping[Kind, Head], data: Dataset, scores: npt.NDArray[np.float64]) -> list[PageScore]:
+    """Pages decided by given log-odds: calibrated as their head does, those of HTML in doubt judged as text too."""
+    probabilities = heads[data.kind].calibrate(probability(scores).astype(np.float32), data.words, data.starts)
+    if data.kind is Kind.HTML and Kind.TEXT in heads:
+        probabilities = looked_again(data, probabilities, [heads[Kind.TEXT]] * data.folds)
     return score_lines(data, probabilities)

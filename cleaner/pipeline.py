@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cleaner.sites import Rows, SiteCounts
 
-__all__ = ["Cleaner", "Judged", "clean", "explain", "look_again", "make_page", "predict"]
+__all__ = ["Cleaner", "Judged", "clean", "explain", "held", "look_again", "make_page", "predict"]
 
 KindName = Literal["auto", "html", "text"]
 Source = str | bytes | Page
@@ -36,7 +36,7 @@ MAX_CHARS = 32_000_000  # the working memory is about 60 bytes a character
 MAX_LINES = 500_000  # and two kilobytes a line: a page of nothing but short lines needs as much for a tenth of the size
 # Prediction over many pages at once costs a fifth of one page at a time; more than this gains nothing.
 BATCH_PAGES = 32
-BATCH_CHARS = 4_000_000  # of text, by which the working memory goes
+BATCH_CHARS, BATCH_LINES = 4_000_000, 100_000  # of text: the working memory goes by these
 # HTML that is in doubt is also judged as if its mark-up were gone: what is known of text is learnt from more pages, by
 # other features. Its log-odds have this share (docs/decisions.md).
 TEXT_SHARE = 0.25
@@ -125,25 +125,24 @@ def look_again(model: Model, batch: Sequence[Lines], found: Sequence[Found]) -> 
 
 def _judged(model: Model, kind: Kind, pages: Sequence[Lines]) -> Iterator[Found]:
     """Pages of one kind by its head, as many at once as the memory is meant for."""
-    sizes = [sum(map(len, lines.plain)) for lines in pages]
-    for low, high in _stretches(sizes):
+    for low, high in _stretches([(len(lines), sum(map(len, lines.plain))) for lines in pages]):
         ends = np.cumsum([len(lines) for lines in pages[low:high]])[:-1]
         yield from zip(*(np.split(column, ends) for column in model.head(kind).judge(pages[low:high])), strict=True)
 
 
-def _stretches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Neighbours that are `BATCH_PAGES` and `BATCH_CHARS` at most, or one alone that is more."""
-    low = total = 0
-    for high, size in enumerate(sizes):
-        if high > low and (high - low >= BATCH_PAGES or total + size > BATCH_CHARS):
+def _stretches(sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Neighbours, given the lines and characters of each, that make a batch at most, or one alone that is more."""
+    low = lines = chars = 0
+    for high, (more_lines, more_chars) in enumerate(sizes):
+        lines, chars = lines + more_lines, chars + more_chars
+        if high > low and (high - low >= BATCH_PAGES or lines > BATCH_LINES or chars > BATCH_CHARS):
             yield low, high
-            low, total = high, 0
-        total += size
+            low, lines, chars = high, more_lines, more_chars
     if low < len(sizes):
         yield low, len(sizes)
 
 
-def _held(page: Page) -> int:
+def held(page: Page) -> int:
     """What a page weighs until its batch is judged, in characters of text: of HTML a third, for most is mark-up."""
     return len(page.content) // (3 if page.kind is Kind.HTML else 1)
 
@@ -232,11 +231,11 @@ class Cleaner:
         for source in sources:
             self._check_size(source)
             page = make_page(source)
-            if batch and (len(batch) >= BATCH_PAGES or size + _held(page) > BATCH_CHARS):
+            if batch and (len(batch) >= BATCH_PAGES or size + held(page) > BATCH_CHARS):
                 yield batch
                 batch, size = [], 0
             batch.append(page)
-            size += _held(page)
+            size += held(page)
         if batch:
             yield batch
 

@@ -672,6 +672,9 @@ def train(
     """
     if not items:
         raise BadLabels("no labelled pages")
+    fold = folds_of((item.host for item in items), seed)
+    if len({fold[item.host] for item in items if item.page.kind is Kind.HTML}) == 1:
+        raise BadLabels("labelled html pages of more hosts are needed, to test on sites the model has not seen")
     fitted: dict[Kind, Fitted] = {}
     scores: dict[Kind, list[PageScore]] = {}
     before: dict[Kind, list[PageScore]] = {}

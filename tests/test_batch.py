@@ -783,3 +783,33 @@ def test_files_of_an_earlier_run_do_not_hide_that_one_of_this_run_is_gone(tmp_pa
     min(folder.glob("*.txt")).unlink()
     with pytest.raises(BadOutput, match="is gone"):
         batch(items(2), FolderSink(folder, ".txt"), model, resume=True)
+
+
+def test_rows_that_end_in_a_date_are_no_shards(tmp_path: Path, model: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for day in ("20240101", "20240102", "00000"):
+        (folder / f"crawl-{day}.jsonl").write_text(json.dumps({"html": story(1)}) + "\n")
+
+    def found() -> list[Item]:
+        return list(open_source(str(folder), SourceOptions(exclude=(folder / "crawl.jsonl").resolve())))
+
+    assert len(found()) == 3
+    batch(iter(found()), RowsSink(folder / "crawl.jsonl"), model)
+    assert len(found()) == 3
+    before = tree(folder)
+    with pytest.raises(BadOutput, match="exists already"):
+        batch(items(2), RowsSink(folder / "crawl.jsonl", 2), model)
+    assert tree(folder) == before
+    (folder / "crawl-00000.jsonl").unlink()
+    batch(items(3), RowsSink(folder / "crawl.jsonl", 2), model, overwrite=True)
+    assert (folder / "crawl-20240101.jsonl").read_bytes() == before["crawl-20240101.jsonl"]
+
+
+def test_pages_in_a_folder_that_was_written_to_are_still_pages(tmp_path: Path, model: str) -> None:
+    site = tmp_path / "in" / "site"
+    site.mkdir(parents=True)
+    (site / "story.html").write_text(story(1))
+    batch(items(2), FolderSink(site, ".txt"), model, overwrite=True)
+    assert [Path(item.id).name for item in open_source(str(site.parent), SourceOptions())] == ["story.html"]
+    assert count_files(str(site.parent)) == 1

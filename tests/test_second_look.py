@@ -12,7 +12,7 @@ from cleaner import Cleaner
 from cleaner.calibration import log_odds
 from cleaner.model import Model, shipped_model
 from cleaner.page import Kind, Page
-from cleaner.pipeline import SECOND_LOOK_LINES, TEXT_SHARE, predict
+from cleaner.pipeline import BATCH_CHARS, BATCH_LINES, SECOND_LOOK_LINES, TEXT_SHARE, _stretches, predict
 from cleaner.segmentation import segment
 
 SHORT = Path(__file__).parent.parent / "benchmarks" / "short"  # a sentence or two among teasers
@@ -64,3 +64,10 @@ def test_what_is_no_page_is_named(source: object) -> None:
         Cleaner().clean(source)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=f"not {type(source).__name__}"):
         list(Cleaner().clean_many([story(), source]))  # type: ignore[list-item]
+
+
+def test_a_batch_is_judged_in_stretches_that_the_memory_is_meant_for() -> None:
+    assert list(_stretches([])) == []
+    assert list(_stretches([(5, 50)] * 70)) == [(0, 32), (32, 64), (64, 70)]
+    assert list(_stretches([(BATCH_LINES, 1), (1, 1), (1, 1)])) == [(0, 1), (1, 3)]
+    assert list(_stretches([(1, 1), (9, 2 * BATCH_CHARS), (1, 1)])) == [(0, 1), (1, 2), (2, 3)]

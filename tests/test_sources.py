@@ -745,3 +745,16 @@ def test_of_several_fields_the_first_that_is_filled_is_the_page(tmp_path: Path) 
     table = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"html": [None, "", "<p>three"], "text": ["one", "two", "3"]}), table)
     assert texts(items(table)) == ["one", "two", "<p>three"]
+
+
+def test_columns_that_are_no_text_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "", "content": {"a": 1}}\n{"html": null, "text": "", "body": [1]}\n')
+    assert [(item.error, item.data) for item in items(path)] == [(None, ""), (None, "")]
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    table = tmp_path / "rows.parquet"
+    far = pa.array([2**62], pa.timestamp("us"))  # no date of Python's
+    pq.write_table(pa.table({"text": ["hello"], "content": [{"a": "b"}], "body": far}), table)
+    assert texts(items(table)) == ["hello"]

@@ -246,11 +246,12 @@ def test_a_page_counts_what_its_weight_says() -> None:
     [
         ([], "no labelled pages"),
         (items(hosts=1), "at least two hosts"),
+        (items() + items((Kind.HTML,), hosts=1), "labelled html pages of more hosts"),
         (items(all_junk=True), "same label"),
         (items(hosts=2, pages=1), "too few"),
         ([LabelledPage(Page("", Kind.TEXT), "x", f"h{i}") for i in range(4)], "no labelled text page"),
     ],
-    ids=["none", "one host", "all junk", "too few lines", "empty pages"],
+    ids=["none", "one host", "one host of html", "all junk", "too few lines", "empty pages"],
 )
 def test_pages_that_are_not_enough_are_refused(pages: list[LabelledPage], message: str) -> None:
     with pytest.raises(BadLabels, match=message):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count, takewhile
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -230,8 +230,9 @@ class RowsSink:
     def _existing(self, shard_size: int | None) -> list[Path]:
         if not shard_size:
             return [self.path] if self.path.exists() else []
-        shard = re.compile(rf"{re.escape(self._stem)}-\d{{5,}}{re.escape(self._ending)}")
-        return sorted(path for path in self.path.parent.iterdir() if shard.fullmatch(path.name))
+        # Without a gap from the first: a file whose name ends in a date is none of them.
+        shards = (self.path.with_name(f"{self._stem}-{number:05d}{self._ending}") for number in count())
+        return list(takewhile(Path.exists, shards))
 
     def _final(self) -> Path:
         return self.path.with_name(f"{self._stem}-{self._shard:05d}{self._ending}") if self.shard_size else self.path
@@ -338,7 +339,7 @@ class FolderSink:
                     raise BadOutput(f"{self.folder}: {state} run is there; {_HINT}")
                 found.check(journal.run, self.folder)
                 if found.finished:
-                    if self._files() < found.rows:
+                    if self._files() < max(found.rows, found.counts.get("cleaned", 0)):
                         raise BadOutput(f"{self.folder}: {_GONE}")
                     return found
                 journal = found

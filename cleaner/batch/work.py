@@ -12,7 +12,7 @@ from cleaner.decoding import decode
 from cleaner.errors import BadInput, CleanerError
 from cleaner.output import Metadata, as_markdown, as_record, as_text, dropped_lines, front_matter, metadata
 from cleaner.page import CleanedPage, Kind, Page
-from cleaner.pipeline import Cleaner, Judged
+from cleaner.pipeline import Cleaner, Judged, held
 from cleaner.segmentation import detect_kind, segment
 from cleaner.sources import MAX_BYTES, Item
 
@@ -222,7 +222,7 @@ def _opened(items: Sequence[Item], settings: Settings) -> Iterator[list[tuple[It
     for item in items:
         try:
             page: Page | Result = to_page(item, settings)
-            size += len(page.content) if isinstance(page, Page) else 0
+            size += held(page) if isinstance(page, Page) else 0
         except Exception as error:
             page = failure(item, _message(error))
         group.append((item, page))

@@ -122,7 +122,7 @@ def _mend_output() -> None:
     if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
         encoding, errors = out.encoding, out.errors
         out = sys.stdout = io.TextIOWrapper(io.BufferedWriter(out.detach()), encoding=encoding, errors=errors)
-    if isinstance(out, io.TextIOWrapper):
+    if isinstance(out, io.TextIOWrapper) and out.encoding.lower() in ("utf-8", "utf8"):
         out.reconfigure(errors="replace")  # half a character in a name is no reason to stop
 
 
@@ -131,7 +131,7 @@ def _resumes(args: Sequence[str]) -> bool:
     command = app.commands.get(args[0]) if args else None
     if command is None or all(parameter.name != "resume" for parameter in command.params):
         return False
-    return any(arg.startswith(("-o", "--o")) for arg in args)
+    return "--output" in args or any(arg.startswith(("-o", "--output=")) for arg in args)
 
 
 def _drop_output() -> None:

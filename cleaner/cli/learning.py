@@ -66,9 +66,9 @@ def train(
     check_writable(output)
     items = _labelled(paths, kind)
     try:
-        present = Model.load(model) if model else shipped_model()
+        present = Model.load(model) if model is not None else shipped_model()
     except BadModel as error:
-        if model or adapt:
+        if model is not None or adapt:
             raise
         present = None
         say(f"nothing to compare with: {error}")

@@ -8,7 +8,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from cleaner.errors import BadInput
 from cleaner.sources.items import (
@@ -45,7 +45,8 @@ COMPRESSED: Final = (".gz", ".zst")
 LABELS: Final = (".gold.txt", ".either.txt")
 # What a run leaves in the folder that it writes to; beside a file of rows it is `rows_journal`.
 FOLDER_JOURNAL: Final = ".cleaner-journal.json"
-_SHARD: Final = r"(.+)-\d{5,}((?:\.\w+)+)"
+_SHARD: Final = r"(.+)-(\d{5,})((?:\.\w+)+)"
+_BESIDE: Final = r"\.(.+)\.(?:journal\.json|rows\.part|sites\.npy|lock)(?:\.part)?"
 _ANYWHERE: Final = r"(?:^|(?<=[/\\]))\*\*(?:[/\\]+|$)"
 _HOST: Final = r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+"
 
@@ -81,12 +82,15 @@ def count_files(folder: str) -> int | None:
     if not Path(folder).is_dir():
         return None
     total = 0
+    written: dict[str, str | None] = {}  # what an earlier run wrote to a folder, by its ending
     for at, below, names in os.walk(folder):
-        if at != folder and FOLDER_JOURNAL in names:
-            below.clear()
-            continue
         there = set(names)
-        forms = [source_format(name) for name in names if not name.endswith(LABELS) and not _was_written(name, there)]
+        ending = written.pop(at, None) or (_ending_of_run(Path(at), there) if at != folder else None)
+        written.update({os.path.join(at, name): ending for name in below})  # noqa: PTH118 - as `os.walk` does
+        forms = [
+            source_format(name) for name in names
+            if not name.endswith(LABELS) and not _was_written(Path(at), name, there, ending)
+        ]  # fmt: skip
         if any(form not in ("page", None) for form in forms):
             return None
         total += forms.count("page")
@@ -225,11 +229,11 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
     """
     label = printable(str(root))
     inside = root.resolve()
-    pending: list[tuple[Path, str, bool]] = [(root, "", True)]
+    pending: list[tuple[Path, str, bool, str | None]] = [(root, "", True, None)]
     given = 0
     found = earlier = False
     while pending:
-        path, relative, is_folder = pending.pop()
+        path, relative, is_folder, ending = pending.pop()
         if _is_output(path, options):
             continue
         if not is_folder:
@@ -257,14 +261,13 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
             continue
         entries.sort(key=lambda entry: os.fsencode(entry[0]), reverse=True)
         names = {name for name, _ in entries}
-        if relative and FOLDER_JOURNAL in names:
-            earlier = True
-            continue
+        if relative:
+            ending = ending or _ending_of_run(path, names)
         for name, below in entries:
-            if not below and _was_written(name, names):
+            if not below and _was_written(path, name, names, ending):
                 earlier = True
             elif below or (_is_input(name, options) and not _is_label(name, names)):
-                pending.append((path / name, f"{relative}/{name}" if relative else name, below))
+                pending.append((path / name, f"{relative}/{name}" if relative else name, below, ending))
     if not found:
         known = ", ".join((*PAGES, *CONTAINERS))
         but = "; what an earlier run wrote is read only where it is named" if earlier else ""
@@ -292,10 +295,40 @@ def _is_input(name: str, options: SourceOptions) -> bool:
     return source_format(name) is not None or options.format not in ("auto", "page")
 
 
-def _was_written(name: str, names: set[str]) -> bool:
-    """Rows that a run wrote, or one shard of them."""
+def _was_written(folder: Path, name: str, names: set[str], ending: str | None) -> bool:
+    """Whether an earlier run wrote this file: rows or a shard of them, or below a folder of files with ``ending``."""
+    if ending is not None and (name.endswith((ending, ".dropped.jsonl")) or name in ("errors.jsonl", FOLDER_JOURNAL)):
+        return True
+    beside = re.fullmatch(_BESIDE, name)
+    if rows_journal(beside[1] if beside else name) in names:
+        return True
     shard = re.fullmatch(_SHARD, name)
-    return rows_journal(name) in names or (shard is not None and rows_journal(shard[1] + shard[2]) in names)
+    if shard is None or rows_journal(shard[1] + shard[3]) not in names:
+        return False
+    journal = _journal(folder / rows_journal(shard[1] + shard[3]))
+    written = journal.get("shard")
+    sharded = isinstance(journal.get("run"), dict) and journal["run"].get("shard_size")
+    return bool(sharded) and isinstance(written, int) and int(shard[2]) < written + bool(journal.get("closing"))
+
+
+def _ending_of_run(folder: Path, names: set[str]) -> str | None:
+    """With what ending an earlier run wrote its files to a folder; None where no run wrote there."""
+    if FOLDER_JOURNAL not in names:
+        return None
+    run = _journal(folder / FOLDER_JOURNAL).get("run")
+    ending = run.get("ending") if isinstance(run, dict) else None
+    return ending if isinstance(ending, str) and ending else None
+
+
+def _journal(path: Path) -> dict[str, Any]:
+    """What a journal says; nothing where it cannot be read."""
+    import json
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _is_label(name: str, names: set[str]) -> bool:

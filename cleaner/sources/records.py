@@ -101,7 +101,8 @@ def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Ite
             url = _pick(names, options.url_field, URL_FIELDS)
             if options.url_field and url is None:
                 raise BadInput(f"no column {options.url_field}; name the column with --url-field")
-            texts = [text] if options.text_field else TEXT_FIELDS  # of several each row has one, perhaps
+            others = () if options.text_field else TEXT_FIELDS  # of several columns each row fills one, perhaps
+            texts = [text, *(name for name in others if name in names and _holds_text(table.schema_arrow.field(name)))]
             columns = [name for name in dict.fromkeys((*texts, url, "id", "language", "host")) if name in names]
             for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
                 for row in _rows(batch):
@@ -112,6 +113,13 @@ def read_parquet(path: Path, label: str, options: SourceOptions) -> Iterator[Ite
         own = isinstance(error, BadInput | OSError) and not isinstance(error, pa.ArrowException)
         message = describe(error) if own else f"not a readable Parquet file ({_first_line(error)})"
         yield Item(f"{label}:{number}" if number else label, label, label, error=message)
+
+
+def _holds_text(column: Any) -> bool:
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return any(is_one(kind) for is_one in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:
@@ -138,7 +146,7 @@ def _text(value: bytes | None) -> str | bytes | None:
 
 
 def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: SourceOptions) -> Item:
-    filled = [name for name in TEXT_FIELDS if row.get(name)]
+    filled = [name for name in TEXT_FIELDS if isinstance(row.get(name), str | bytes) and row[name]]
     field = _pick(filled if filled and not options.text_field else row, options.text_field, TEXT_FIELDS)
     identity = row.get("id")
     item_id = printable(str(identity)) if isinstance(identity, str | int) and not isinstance(identity, bool) else at
