@@ -46,6 +46,7 @@ LABELS: Final = (".gold.txt", ".either.txt")
 # What a run leaves in the folder that it writes to; beside a file of rows it is `rows_journal`.
 FOLDER_JOURNAL: Final = ".cleaner-journal.json"
 _SHARD: Final = r"(.+)-(\d{5,})((?:\.\w+)+)"
+_JOURNAL_CHARS: Final = 1_000_000  # a thousand times what one has
 _BESIDE: Final = r"\.(.+)\.(?:journal\.json|rows\.part|sites\.npy|lock)(?:\.part)?"
 _ANYWHERE: Final = r"(?:^|(?<=[/\\]))\*\*(?:[/\\]+|$)"
 _HOST: Final = r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+"
@@ -325,7 +326,10 @@ def _journal(path: Path) -> dict[str, Any]:
     import json
 
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        if not path.is_file():  # a pipe of that name would never end
+            return {}
+        with path.open(encoding="utf-8") as file:
+            found = json.loads(file.read(_JOURNAL_CHARS))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
