@@ -34,8 +34,8 @@ from cleaner.segmentation import segment
 from cleaner.tokens import Hashes, tokenize
 
 __all__ = [
-    "Dataset", "Fitted", "Training", "cross_calibrated", "dataset_of", "fit_head", "fold_heads", "folds_of",
-    "looked_again", "make_dataset", "score_lines", "share_drawn", "train", "training_facts",
+    "Dataset", "Fitted", "Training", "dataset_of", "fit_head", "fold_heads", "folds_of", "looked_again",
+    "make_dataset", "score_lines", "share_drawn", "train", "training_facts",
 ]  # fmt: skip
 
 Progress = Callable[[str], None]
@@ -476,7 +476,7 @@ def fit_head(data: Dataset, *, seed: int = 0, calibrated: bool = True, progress:
     if not calibrated:
         return Fitted(head, [], np.zeros(0, dtype=np.float32))
     heads, raw = _folds(data, matrix, words, fits, progress)
-    unseen, probabilities = cross_calibrated(data, heads, raw)
+    unseen, probabilities = _cross_calibrated(data, heads, raw)
     return Fitted(head._replace(**calibration(raw, data)._asdict()), unseen, probabilities)
 
 
@@ -484,7 +484,7 @@ def fold_heads(data: Dataset, *, seed: int = 0, progress: Progress | None = None
     """`Fitted.unseen` and `Fitted.probabilities`, without the fit on all of the dataset."""
     words, matrix, sample = make_matrices(data, seed=seed, progress=progress)
     fits = fit_heads(sample, data.kind, range(data.folds), seed=seed)
-    return cross_calibrated(data, *_folds(data, matrix, words, fits, progress))
+    return _cross_calibrated(data, *_folds(data, matrix, words, fits, progress))
 
 
 def _with_words(head: Head, words: HashedWeights) -> Head:
@@ -509,7 +509,7 @@ def _folds(
     return heads, out_of_fold(data, matrix, collected(), progress=progress)
 
 
-def cross_calibrated(data: Dataset, heads: Sequence[Head], probabilities: Floats) -> tuple[list[Head], Floats]:
+def _cross_calibrated(data: Dataset, heads: Sequence[Head], probabilities: Floats) -> tuple[list[Head], Floats]:
     """The heads of the folds and their out-of-fold probabilities, each calibrated by the other folds."""
     unseen: list[Head] = []
     out = np.zeros_like(probabilities)

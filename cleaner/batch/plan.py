@@ -63,9 +63,11 @@ def make_plan(
             from cleaner.batch.sinks import StreamSink
 
             return Plan("jsonl", StreamSink(stdout))
+        from cleaner.sources.files import is_pattern
+
         for target in targets:
-            plain = target != "-" and not is_url(target) and not any(char in target for char in "*?[")
-            if plain and not os.path.lexists(target):
+            named = target != "-" and not is_url(target) and not is_pattern(target)
+            if named and not os.path.lexists(target):
                 raise BadInput(f"{target}: no such file or folder")
         raise BadUsage("the input holds many pages; name a folder or a .jsonl file with -o, or use --format jsonl")
     from pathlib import Path

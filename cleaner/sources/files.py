@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import zipfile
 
 __all__ = [
-    "FOLDER_JOURNAL", "count_files", "is_one_page", "is_stream", "open_container", "open_path", "path_site",
-    "rows_journal",
+    "FOLDER_JOURNAL", "count_files", "is_one_page", "is_pattern", "is_stream", "open_container", "open_path",
+    "path_site", "rows_journal",
 ]  # fmt: skip
 
 # What a name says about the content. `.html` files that hold no tag, and `.txt` files that are HTML, are common in
@@ -69,7 +69,7 @@ def rows_journal(name: str) -> str:
 
 def is_one_page(target: str) -> bool:
     """Whether a path is that of one page, and not of a folder, a pattern or a file of many."""
-    return not Path(target).is_dir() and source_format(target) in ("page", None) and not _is_pattern(target)
+    return not Path(target).is_dir() and source_format(target) in ("page", None) and not is_pattern(target)
 
 
 def is_stream(target: str) -> bool:
@@ -100,7 +100,7 @@ def count_files(folder: str) -> int | None:
 
 def open_path(target: str, options: SourceOptions, *, prefixed: bool = False) -> Iterator[Item]:
     """The items of a file, a folder or a pattern; ``prefixed`` puts a folder's name before those of its items."""
-    if _is_pattern(target):
+    if is_pattern(target):
         yield from _pattern(target, options)
         return
     path = Path(target)
@@ -110,7 +110,8 @@ def open_path(target: str, options: SourceOptions, *, prefixed: bool = False) ->
         yield from _file(path, path.name, printable(target), options)
 
 
-def _is_pattern(target: str) -> bool:
+def is_pattern(target: str) -> bool:
+    """Whether a target names no file but what files are called."""
     return any(char in target for char in "*?[") and not Path(target).exists()
 
 
