@@ -27,7 +27,7 @@ KINDS = click.Choice(["auto", "html", "text"])
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class Size(click.ParamType[int]):
+class Size(click.types.IntParamType):
     """A number of bytes: ``1000``, ``500K``, ``32MB``."""
 
     name = "size"
