@@ -1,6 +1,6 @@
 """From the features of lines to a `Head` that is not yet calibrated: boosted trees and a small network beside them.
 
-Both are scikit-learn's, which is not needed where a model is only used.
+The trees are scikit-learn's, and the network of HTML; it is not needed where a model is only used.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from joblib import Parallel, cpu_count, delayed
 
 from cleaner.errors import BadLabels
 from cleaner.features import feature_names
-from cleaner.model import Head, pack_trees
+from cleaner.model import Head, pack_network, pack_trees
 from cleaner.network import STEP, Network, neighbours, quantized, rounded
+from cleaner.network_fitting import Plan, fit_network
 from cleaner.page import Kind
 
 __all__ = ["Sample", "draw", "fit_heads"]
@@ -42,69 +43,76 @@ PARAMETERS: dict[str, Any] = {
 
 
 class _Plan(NamedTuple):
-    """How the network of a kind is learnt: how many lines above and below it sees, its units, its ``alpha``, and its
-    rounds: at which rate all lines are gone through, and how often.
+    """How the network of a kind is learnt that has no rounds: how many lines above and below it sees, its units, its
+    ``alpha``, and at which rates all lines are gone through, and how often at each.
     """
 
     reach: int
     units: int
     alpha: float
-    rounds: tuple[tuple[float, int], ...]
+    rates: tuple[tuple[float, int], ...]
 
 
 # HTML has fewer lines to learn from: there a network of the same freedom learns its hosts by heart.
-NETWORK = {
+NETWORK: dict[Kind, _Plan | Plan] = {
     Kind.HTML: _Plan(1, 32, 4.0, ((1e-3, 2), (2e-4, 1))),
-    Kind.TEXT: _Plan(2, 64, 0.1, ((2e-3, 4), (5e-4, 3), (1e-4, 3))),
+    Kind.TEXT: Plan(units=64, summary=16, rounds=2, rate=2e-3, epochs=8, dropout=0.15),
 }
 NETWORK_SHARE = 0.4  # of the log-odds; the trees have the rest
 
 
-class Sample(NamedTuple):
-    """What is fitted on: features, labels, weights and folds of lines, one row a line.
+class Around(NamedTuple):
+    """What a network is fitted on: all lines, for what stands around a line counts whether it is drawn or not.
 
-    ``inputs`` are the features of the line and its neighbours as `cleaner.network` takes them, or nothing where the
-    lines are too few for a network; ``mean`` and ``scale`` made them so.
+    ``steps`` are their features as `cleaner.network` takes them, which ``mean`` and ``scale`` made so; ``rows`` are the
+    lines that were drawn; ``page`` is the page of each line, rising.
+    """
+
+    steps: npt.NDArray[np.int8]
+    labels: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
+    fold: npt.NDArray[np.int64]
+    page: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    mean: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+
+
+class Sample(NamedTuple):
+    """What is fitted on: features, labels, weights and folds of the lines that were drawn, one row a line.
+
+    ``around`` is there where the lines are enough for a network.
     """
 
     matrix: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     weight: npt.NDArray[np.float64]
     fold: npt.NDArray[np.int64]
-    inputs: npt.NDArray[np.int8]
-    mean: npt.NDArray[np.float32]
-    scale: npt.NDArray[np.float32]
+    around: Around | None
 
 
 def draw(
     rows: npt.NDArray[np.int64],
-    kind: Kind,
+    share: npt.NDArray[np.float64],
     matrix: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
     weight: npt.NDArray[np.float64],
     fold: npt.NDArray[np.int64],
     page: npt.NDArray[np.int64],
 ) -> Sample:
-    """The sample of some lines of all: ``page`` and the others are of every line, for a line's neighbours count too."""
-    width = matrix.shape[1]
-    mean = scale = np.zeros(width, dtype=np.float32)
-    inputs = np.zeros((len(rows), 0), dtype=np.int8)
+    """The sample of some lines of all; ``share`` was the chance of each line to be drawn, the rest is of every line."""
+    around = None
     if len(rows) >= FEW_LINES:
         mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
         # Some columns at a time: a standard deviation takes a copy of all that it is of, in double precision.
-        parts = (matrix[:, low : low + 16] for low in range(0, width, 16))
+        parts = (matrix[:, low : low + 16] for low in range(0, matrix.shape[1], 16))
         spread = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
         scale = (STEP / (spread + 1e-6)).astype(np.float32)
-        reach = NETWORK[kind].reach
-        small = np.empty(matrix.shape, dtype=np.int8)
+        steps = np.empty(matrix.shape, dtype=np.int8)
         for low in range(0, len(matrix), 1 << 14):  # as float32 it would be four times the memory
-            small[low : low + (1 << 14)] = quantized(matrix[low : low + (1 << 14)], mean, scale)
-        inputs = np.zeros((len(rows), (2 * reach + 1) * width), dtype=np.int8)
-        for near in range(2 * reach + 1):
-            there = neighbours(rows, page, near - reach)
-            here = there >= 0
-            inputs[here, near * width : (near + 1) * width] = small[there[here]]
-    return Sample(matrix[rows], labels[rows], weight[rows], fold[rows], inputs, mean, scale)
+            steps[low : low + (1 << 14)] = quantized(matrix[low : low + (1 << 14)], mean, scale)
+        around = Around(steps, labels, weight, fold, page, rows, mean, scale)
+    return Sample(matrix[rows], labels[rows], (weight / share)[rows], fold[rows], around)
 
 
 def fit_heads(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int = 0) -> Iterator[Head]:
@@ -114,9 +122,9 @@ def fit_heads(sample: Sample, kind: Kind, without: Iterable[int], *, seed: int =
     keeps the result the same on any number of cores.
     """
     folds = list(without)
-    # Workers share one copy of the sample. Trees take its features in double precision, a network its inputs in single.
-    shared = sample.matrix.nbytes + sample.inputs.nbytes
-    room = (_memory() - shared) // (max(3 * sample.matrix.nbytes, 4 * sample.inputs.nbytes) + 1)
+    # Workers share one copy of the sample; trees take its features in double precision, beside bins.
+    shared = sample.matrix.nbytes + (sample.around.steps.nbytes if sample.around else 0)
+    room = (_memory() - shared) // (3 * sample.matrix.nbytes + 1)
     run = Parallel(n_jobs=max(1, min(len(folds), cpu_count(), room)), return_as="generator")
     heads: Iterator[Head] = run(delayed(_fit)(sample, kind, seed, fold) for fold in folds)
     return heads
@@ -148,13 +156,35 @@ def _fit(sample: Sample, kind: Kind, seed: int, without: int = -1) -> Head:
     few = len(sample.labels) < FEW_LINES  # all of them: a fold is fitted like the whole
     with threadpool_limits(1):
         head = _boosted(sample.matrix[rows], labels, weight, FEW if few else MUCH[kind], kind, seed)
-        if few:
+        if sample.around is None:
             return head
-        inputs = np.empty((len(rows), sample.inputs.shape[1]), dtype=np.float32)
-        for low in range(0, len(rows), 1 << 14):  # a copy of all as they are would be a fourth more
-            inputs[low : low + (1 << 14)] = sample.inputs[rows[low : low + (1 << 14)]]
-        inputs /= STEP
-        return _joined(head, *_network(inputs, labels, weight, sample.mean, sample.scale, kind, seed))
+        return _joined(head, sample.around, *_network(sample.around, weight, kind, seed, without))
+
+
+def _network(
+    around: Around, weight: npt.NDArray[np.float64], kind: Kind, seed: int, without: int
+) -> tuple[Network, float]:
+    """A network and the log-odds that it begins from; ``weight`` is of the drawn lines that are learnt from."""
+    plan = NETWORK[kind]
+    if isinstance(plan, _Plan):
+        rows = around.rows[around.fold[around.rows] != without]
+        return _without_rounds(_beside(around, rows, plan.reach), around.labels[rows], weight, plan, seed)
+    first = np.flatnonzero(np.diff(around.page, prepend=-1))
+    size = np.diff(first, append=len(around.page))
+    learnt = around.fold[first] != without
+    return fit_network(around.steps, around.labels, around.weight, first[learnt], size[learnt], plan, seed)
+
+
+def _beside(around: Around, rows: npt.NDArray[np.int64], reach: int) -> npt.NDArray[np.float32]:
+    """The features of some lines and their neighbours, from above downwards, in standard deviations."""
+    width = around.steps.shape[1]
+    out = np.zeros((len(rows), (2 * reach + 1) * width), dtype=np.float32)
+    for near in range(2 * reach + 1):
+        there = neighbours(rows, around.page, near - reach)
+        here = there >= 0
+        out[here, near * width : (near + 1) * width] = around.steps[there[here]]
+    out /= STEP
+    return out
 
 
 def _boosted(
@@ -191,21 +221,18 @@ def _boosted(
     return Head(features=feature_names(kind), base=base, knot_in=identity, knot_out=identity, **pack_trees(packed))
 
 
-def _network(
+def _without_rounds(
     inputs: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
     weight: npt.NDArray[np.float64],
-    mean: npt.NDArray[np.float32],
-    scale: npt.NDArray[np.float32],
-    kind: Kind,
+    plan: _Plan,
     seed: int,
 ) -> tuple[Network, float]:
-    """A network with one hidden layer, and the log-odds that it begins from."""
+    """A network with one hidden layer, by scikit-learn, and the log-odds that it begins from."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    plan = NETWORK[kind]
-    # Each round goes on where the one before ended; how many there are is fixed, so nothing converges.
+    # Each rate goes on where the one before ended; how long each is kept is fixed, so nothing converges.
     learnt = MLPClassifier(
         (plan.units,),
         alpha=plan.alpha,
@@ -217,13 +244,14 @@ def _network(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for rate, rounds in plan.rounds:
-            learnt.set_params(learning_rate_init=rate, max_iter=rounds)
+        for rate, times in plan.rates:
+            learnt.set_params(learning_rate_init=rate, max_iter=times)
             learnt.fit(inputs, labels, sample_weight=weight)
     (first, second), (bias, base) = learnt.coefs_, learnt.intercepts_
-    whole, step = rounded(first.reshape(2 * plan.reach + 1, len(mean), -1).astype(np.float64))
+    whole, step = rounded(first.reshape(2 * plan.reach + 1, -1, plan.units).astype(np.float64))
+    none = np.zeros(0, dtype=np.float32)
     net = Network(
-        mean, scale, whole.astype(np.float32), step / np.float32(STEP), bias.astype(np.float32),
+        none, none, whole.astype(np.float32), step / np.float32(STEP), bias.astype(np.float32),
         second[:, 0].astype(np.float32),
     )  # fmt: skip
     return net, float(base[0])
@@ -234,12 +262,11 @@ def _batch(lines: int) -> int:
     return next(size for size in range(512, 1024) if lines % size == 0 or lines % size >= 8)
 
 
-def _joined(head: Head, net: Network, base: float) -> Head:
+def _joined(head: Head, around: Around, net: Network, base: float) -> Head:
     """Trees and a network, each with its share of the log-odds."""
     trees = 1 - NETWORK_SHARE
     return head._replace(
         base=trees * head.base + NETWORK_SHARE * base,
         value=(trees * head.value).astype(np.float32),
-        net_mean=net.mean, net_scale=net.scale, net_weight=net.weight.astype(np.int16).ravel(), net_unit=net.unit,
-        net_bias=net.bias, net_out=(NETWORK_SHARE * net.out).astype(np.float32),
-    )  # fmt: skip
+        **pack_network(net._replace(mean=around.mean, scale=around.scale, out=NETWORK_SHARE * net.out)),
+    )

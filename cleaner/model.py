@@ -27,7 +27,7 @@ from cleaner.calibration import PAGE_WEIGHTS, Calibration, probability
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
-from cleaner.network import Network
+from cleaner.network import AROUND, Network, Round
 from cleaner.page import Floats, Kind, Lines
 from cleaner.tokens import Hashes
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Model", "shipped_model"]
 
 MAGIC = b"CLEANER\n"
-VERSION = 6
+VERSION = 7
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
 MAX_LEAVES = 128
@@ -48,7 +48,9 @@ MAX_PAGE_WEIGHT = 1e6  # far above any that is learnt, and no sum of a page's nu
 _ARRAYS: dict[str, str] = {
     "tree": "<i4", "feature": "<i4", "threshold": "<f4", "first": "|u1", "past": "|u1", "leaf": "<i4",
     "value": "<f4", "net_mean": "<f4", "net_scale": "<f4", "net_weight": "<i2", "net_unit": "<f4", "net_bias": "<f4",
-    "net_out": "<f4", "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
+    "net_out": "<f4", "round_level": "<f4", "round_summary": "<i2", "round_step": "<f4", "round_weight": "<i2",
+    "round_unit": "<f4", "round_bias": "<f4",
+    "page": "<f4", "knot_in": "<f4", "knot_out": "<f4", "structure": "<f2", "wording": "<f2",
 }  # fmt: skip
 _OWN_FACTS = frozenset(("version", "fingerprint", "bytes", "kinds"))  # `Model.info` knows these itself
 # Rows scored at once: an operation has its price, however many rows it serves; and memory, a byte a row and condition.
@@ -60,9 +62,10 @@ class _Learnt(NamedTuple):
 
     Tree ``t`` has the conditions ``tree[t]:tree[t + 1]`` (``matrix[:, feature] > threshold`` fails), each with the
     leaves ``first:past`` that are out of reach when it fails, and the leaf values ``leaf[t]:leaf[t + 1]``, left to
-    right. ``net_…`` are the arrays of a `cleaner.network.Network`, laid flat; empty ones are no network. The sum of
-    leaf values, what the network adds and ``base`` is a log-odds; ``page`` are the weights of `cleaner.calibration`
-    and ``knot_in``/``knot_out`` the knots that follow. ``structure`` and ``wording`` are the weights of the features
+    right. ``net_…`` are the arrays of a `cleaner.network.Network`, laid flat, and ``round_…`` those of its rounds, one
+    after the other; empty ones are no network and no rounds. The sum of leaf values, what the network adds and
+    ``base`` is a log-odds; ``page`` are the weights of `cleaner.calibration` and ``knot_in``/``knot_out`` the knots
+    that follow. ``structure`` and ``wording`` are the weights of the features
     learnt from words (`cleaner.features.hashed`); empty ones know nothing.
     """
 
@@ -86,6 +89,12 @@ class _Learnt(NamedTuple):
     net_unit: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
     net_bias: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
     net_out: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    round_level: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    round_summary: npt.NDArray[np.int16] = np.zeros(0, dtype=np.int16)
+    round_step: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    round_weight: npt.NDArray[np.int16] = np.zeros(0, dtype=np.int16)
+    round_unit: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    round_bias: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
 
 class Head(_Learnt):
@@ -119,8 +128,19 @@ class Head(_Learnt):
         """The network beside the trees, where there is one."""
         if not len(self.net_bias):
             return None
-        weight = self.net_weight.astype(np.float32).reshape(-1, len(self.features), len(self.net_bias))
-        return Network(self.net_mean, self.net_scale, weight, self.net_unit, self.net_bias, self.net_out)
+        units = len(self.net_bias)
+        weight = self.net_weight.astype(np.float32).reshape(-1, len(self.features), units)
+        rounds: list[Round] = []
+        if len(self.round_bias):
+            parts = [
+                part.astype(np.float32).reshape(len(self.round_bias) // units, *shape)
+                for part, shape in (
+                    (self.round_level, [units]), (self.round_summary, [units, -1]), (self.round_step, [-1]),
+                    (self.round_weight, [-1, units]), (self.round_unit, [units]), (self.round_bias, [units]),
+                )
+            ]  # fmt: skip
+            rounds = [Round(*each) for each in zip(*parts, strict=True)]
+        return Network(self.net_mean, self.net_scale, weight, self.net_unit, self.net_bias, self.net_out, tuple(rounds))
 
     def scores(self, matrix: Floats, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """The log-odds of each row, before calibration: shape (n,); ``start`` is the first row of each page."""
@@ -400,13 +420,48 @@ def _check_head(head: Head) -> None:
 def _check_network(head: Head) -> None:
     features, units = len(head.features), len(head.net_bias)
     sizes = [len(part) for part in (head.net_mean, head.net_scale, head.net_weight, head.net_unit, head.net_out)]
+    rounds = [len(part) for part in (head.round_bias, head.round_level, head.round_unit)]
     if not units:
-        if any(sizes):
+        if any(sizes) or any(rounds):
             raise BadModel("the network has no units")
     elif sizes[:2] != [features] * 2 or sizes[3:] != [units] * 2 or not sizes[2] or sizes[2] % (features * units):
         raise BadModel("the network's weights do not fit its units")
+    elif rounds != rounds[:1] * 3 or rounds[0] % units or not _fit_rounds(head, rounds[0] // units, units):
+        raise BadModel("the network's rounds do not fit its units")
     elif (network := head.network) is not None:
         network.check()
+
+
+def _fit_rounds(head: Head, rounds: int, units: int) -> bool:
+    """Whether the summaries and weights are those of so many rounds."""
+    steps = len(head.round_step)
+    if not rounds:
+        return not steps and not len(head.round_summary) and not len(head.round_weight)
+    inputs = rounds * units + steps * (len(AROUND) + 1)
+    fits = len(head.round_summary) == steps * units and len(head.round_weight) == inputs * units
+    return steps > 0 and steps % rounds == 0 and fits
+
+
+def pack_network(net: Network) -> dict[str, Any]:
+    """The arrays of a `Head` that are its network."""
+
+    def flat(parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        return np.concatenate([np.zeros(0, dtype=np.float32), *[part.ravel() for part in parts]]).astype(np.float32)
+
+    return {
+        "net_mean": net.mean,
+        "net_scale": net.scale,
+        "net_weight": net.weight.astype(np.int16).ravel(),
+        "net_unit": net.unit,
+        "net_bias": net.bias,
+        "net_out": net.out.astype(np.float32),
+        "round_level": flat([each.level for each in net.rounds]),
+        "round_summary": flat([each.summary for each in net.rounds]).astype(np.int16),
+        "round_step": flat([each.step for each in net.rounds]),
+        "round_weight": flat([each.weight for each in net.rounds]).astype(np.int16),
+        "round_unit": flat([each.unit for each in net.rounds]),
+        "round_bias": flat([each.bias for each in net.rounds]),
+    }
 
 
 def pack_trees(

@@ -1,12 +1,15 @@
-"""A small network beside the trees of a head: one hidden layer over what a line and its nearest neighbours look like.
+"""A small network beside the trees of a head: what a line looks like, then what the lines around it were found to be.
 
-Trees ask one feature after the other; a hidden unit weighs all of them at once, of the lines above and below as well.
-The two err in different places, so the mean of their log-odds is better than either, of text more than of HTML
-(`docs/decisions.md` has the figures).
+Trees ask one feature after the other, of one line; a hidden unit weighs all features of a line at once. In each round
+that follows, a line's units are told a summary of the units of the eight lines above, of the eight below and of the
+page as a whole, so that after two rounds a line knows of sixteen on either side: a convolution over the lines of a page
+(Bai, Kolter, Koltun 2018, "An empirical evaluation of generic convolutional and recurrent networks for sequence
+modeling"; for boilerplate Vogels et al. 2018, "Web2Text"). Trees and network err in different places, so the mean of
+their log-odds is better than either (`docs/decisions.md` has the figures).
 
-The features are brought to one scale and rounded to whole numbers of seven bits, the weights to whole numbers small
-enough that every sum stays below 2^24. Single precision then adds them exactly, so that neither the linear algebra
-library nor the other pages of a batch can change a page's last bit.
+What goes into a sum is rounded to whole numbers of seven bits, the weights to whole numbers small enough that every
+sum stays below 2^24. Single precision then adds them exactly, so that neither the linear algebra library nor the other
+pages of a batch can change a page's last bit.
 """
 
 from __future__ import annotations
@@ -22,14 +25,16 @@ if TYPE_CHECKING:
 
     from cleaner.page import Floats
 
-__all__ = ["LEVELS", "STEP", "Network", "neighbours", "quantized", "rounded"]
+__all__ = ["AROUND", "LEVELS", "STEP", "Network", "Round", "neighbours", "quantized", "rounded"]
 
 LEVELS: Final = 127  # a feature becomes a whole number from -LEVELS to LEVELS
 STEP: Final = 32.0  # of which so many are one standard deviation
+AROUND: Final = (*range(-8, 0), *range(1, 9))  # the lines that a round tells a line of
 _EXACT: Final = 1 << 24  # single precision holds whole numbers up to here
 _GRID: Final = 65536.0  # what the units add is rounded to such parts, so that their order does not matter either
 _MOST_NEAR: Final = 9
 _MOST_UNITS: Final = 1024
+_MOST_ROUNDS: Final = 8
 _MOST: Final = 1e4  # of any factor in a file: far above what is learnt, and no product overflows
 # Rows scored at once, and the size of a product (rows x features x units) that the linear algebra library
 # does not share out among threads, which cost ten times what they save.
@@ -54,11 +59,28 @@ def neighbours(rows: npt.NDArray[np.int64], page: npt.NDArray[np.int64], offset:
     return np.where((there == rows + offset) & (page[there] == page[rows]), there, -1)
 
 
+class Round(NamedTuple):
+    """One round: ``summary[unit, number]`` and ``weight[input, unit]``, whole numbers; ``level`` (steps of an input for
+    each of a unit's value), ``step`` (steps of an input for each of a summary's sum), ``unit`` (the size of one step of
+    the weights) and ``bias`` a unit.
+
+    The inputs are a line's own units, then the summary of each line of `AROUND`, then its mean over the page.
+    """
+
+    level: npt.NDArray[np.float32]
+    summary: npt.NDArray[np.float32]
+    step: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32]
+    unit: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+
+
 class Network(NamedTuple):
     """What a head's network knows: ``weight[near, feature, unit]``, whole numbers; ``mean`` and ``scale`` a feature;
     ``unit`` (the size of one step of its weights), ``bias`` and ``out`` (what it adds to the log-odds) a unit.
 
-    ``near`` counts the lines from above downwards; the middle one is the line itself.
+    ``near`` counts the lines from above downwards; the middle one is the line itself. What each round finds is added
+    to the units.
     """
 
     mean: npt.NDArray[np.float32]
@@ -67,20 +89,27 @@ class Network(NamedTuple):
     unit: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
     out: npt.NDArray[np.float32]
+    rounds: tuple[Round, ...] = ()
 
     def scores(self, matrix: Floats, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """What the units add to the log-odds of each row: shape (n,); ``start`` is the first row of each page."""
+        page = np.repeat(np.arange(len(start)), np.diff(start, append=len(matrix)))
+        units = self._first(matrix, page)
+        for each in self.rounds:
+            _tell(each, units, start, page)
+        units *= self.out * np.float32(_GRID)
+        np.rint(units, out=units)
+        found: npt.NDArray[np.float64] = units.sum(axis=1, dtype=np.float64) / _GRID
+        return found
+
+    def _first(self, matrix: Floats, page: npt.NDArray[np.int64]) -> Floats:
+        """The units of each row before any round, shape (n, units)."""
         n, reach = len(matrix), len(self.weight) // 2
-        out = np.empty(n, dtype=np.float64)
-        page = np.repeat(np.arange(len(start)), np.diff(start, append=n))
-        size = max(1, _PRODUCT // (self.weight.shape[1] * self.weight.shape[2]))
+        out = np.empty((n, len(self.unit)), dtype=np.float32)
         for low in range(0, n, _ROWS):
             high = min(low + _ROWS, n)
             first, last = max(0, low - reach), min(n, high + reach)  # neighbours of another block
-            inputs = np.zeros((-(-(last - first) // size) * size, matrix.shape[1]), dtype=np.float32)
-            inputs[: last - first] = quantized(matrix[first:last], self.mean, self.scale)
-            products = inputs.reshape(-1, 1, size, matrix.shape[1]) @ self.weight
-            by_place = products.swapaxes(0, 1).reshape(len(self.weight), len(inputs), -1)
+            by_place = _products(quantized(matrix[first:last], self.mean, self.scale), self.weight)
             total = by_place[reach, low - first : high - first].copy()
             for away in (*range(-reach, 0), *range(1, reach + 1)):
                 here = slice(max(low, -away), max(low, -away, min(high, n - away)))
@@ -88,25 +117,85 @@ class Network(NamedTuple):
                 seen = by_place[reach + away, there.start - first : there.stop - first]
                 same = (page[there] == page[here])[:, None]
                 total[here.start - low : here.stop - low] += np.where(same, seen, np.float32(0))
-            total *= self.unit
-            total += self.bias
-            np.maximum(total, 0, out=total)
-            total *= self.out * np.float32(_GRID)
-            np.rint(total, out=total)
-            out[low:high] = total.sum(axis=1, dtype=np.float64) / _GRID
+            out[low:high] = _units(total, self.unit, self.bias)
         return out
 
     def check(self) -> None:
         """Raise `BadModel` where a sum would not be exact or not a number, whatever matrix is scored."""
         near, _, units = self.weight.shape
-        if near % 2 == 0 or near > _MOST_NEAR or units > _MOST_UNITS:
+        if near % 2 == 0 or near > _MOST_NEAR or units > _MOST_UNITS or len(self.rounds) > _MOST_ROUNDS:
             raise BadModel("the network's weights do not fit its units")
-        if (LEVELS * np.abs(self.weight).sum(axis=(0, 1), dtype=np.float64) >= _EXACT).any():
+        weights = [self.weight, *(part[None] for each in self.rounds for part in (each.summary, each.weight))]
+        if any((LEVELS * np.abs(weight).sum(axis=(0, 1), dtype=np.float64) >= _EXACT).any() for weight in weights):
             raise BadModel("the network's weights are too large to be added exactly")
-        if any((np.abs(part) > _MOST).any() for part in (self.mean, self.unit, self.bias, self.out)):
+        factors = [self.mean, self.unit, self.bias, self.out, *(part for r in self.rounds for part in (r.unit, r.bias))]
+        if any((np.abs(part) > _MOST).any() for part in factors):
             raise BadModel("the network's factors are out of range")
-        if (self.scale < 0).any() or (self.scale > 1e9).any():
+        scales = [self.scale, *(part for each in self.rounds for part in (each.level, each.step))]
+        if any((scale < 0).any() or (scale > 1e9).any() for scale in scales):
             raise BadModel("the network's scales are out of range")
+
+
+def _tell(each: Round, units: Floats, start: npt.NDArray[np.int64], page: npt.NDArray[np.int64]) -> None:
+    """Add what a round finds to the units of each row, in place."""
+    n, own = units.shape
+    width, far = len(each.step), AROUND[-1]
+    size = _rows_at_once(each.weight)
+    block = max(size, _ROWS // size * size)
+    steps = np.empty((n, own), dtype=np.int8)  # as float32 all of them would be as much as the units
+    summary = np.empty((n, width), dtype=np.float32)
+    for low in range(0, n, block):
+        rows = slice(low, low + block)
+        found = _steps(units[rows], each.level)
+        with np.errstate(invalid="ignore"):  # what is not a number is none of a step
+            steps[rows] = found
+        summary[rows] = _steps(_products(found, each.summary[None])[0], each.step)
+    sums = np.add.reduceat(summary, start, axis=0, dtype=np.float64)
+    mean = np.rint(sums / np.diff(start, append=n)[:, None]).astype(np.float32)
+    # Lines that are not there lie between the pages, so that what stands above or below any line is one piece.
+    place = np.arange(n) + far * (page + 1)
+    spaced = np.zeros((n + far * (len(start) + 1), width), dtype=np.float32)
+    spaced[place] = summary
+    pieces = np.lib.stride_tricks.sliding_window_view(spaced.ravel(), far * width)[::width]
+    inputs = np.zeros((min(block, -(-n // size) * size), len(each.weight)), dtype=np.float32)
+    for low in range(0, n, block):
+        rows = slice(low, min(low + block, n))
+        count = rows.stop - low
+        inputs[:count, :own] = steps[rows]
+        inputs[:count, own : own + far * width] = pieces[place[rows] - far]
+        inputs[:count, own + far * width : own + 2 * far * width] = pieces[place[rows] + 1]
+        inputs[:count, own + 2 * far * width :] = mean[page[rows]]
+        found = _products(inputs[: -(-count // size) * size], each.weight[None])[0, :count]
+        units[rows] += _units(found, each.unit, each.bias)
+
+
+def _steps(values: Floats, level: Floats) -> Floats:
+    """Values as whole numbers from -127 to 127."""
+    return quantized(values, np.zeros(len(level), dtype=np.float32), level)
+
+
+def _units(total: Floats, unit: Floats, bias: Floats) -> Floats:
+    """Units by the sums of their inputs, in place."""
+    total *= unit
+    total += bias
+    return np.maximum(total, 0, out=total)
+
+
+def _rows_at_once(weight: Floats) -> int:
+    """How many rows are multiplied by weights of shape (inputs, units) in one product."""
+    return max(1, _PRODUCT // weight.size)
+
+
+def _products(inputs: Floats, weight: Floats) -> Floats:
+    """Rows of inputs by weights of shape (near, inputs, units): shape (near, rows, units)."""
+    rows, width = inputs.shape
+    size = _rows_at_once(weight[0])
+    padded = inputs
+    if rows % size:
+        padded = np.zeros((-(-rows // size) * size, width), dtype=np.float32)
+        padded[:rows] = inputs
+    products = padded.reshape(-1, 1, size, width) @ weight
+    return products.swapaxes(0, 1).reshape(len(weight), len(padded), -1)[:, :rows]
 
 
 def rounded(weight: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:

@@ -360,7 +360,7 @@ def make_sample(
     share = share_drawn(data)
     rows = np.flatnonzero(np.random.default_rng(seed).random(len(share)) < share)
     learnt = _foreign(data, matrix, words, seed)
-    return draw(rows, data.kind, learnt, data.labels, data.weight / share, data.fold_of_line, data.page_of)
+    return draw(rows, share, learnt, data.labels, data.weight, data.fold_of_line, data.page_of)
 
 
 def make_matrices(

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from cleaner.features import feature_names
-from cleaner.model import Head, Model, pack_trees
-from cleaner.network import rounded
+from cleaner.model import Head, Model, pack_network, pack_trees
+from cleaner.network import AROUND, Network, Round, rounded
 from cleaner.page import CleanedPage, Kind, Page
 from cleaner.segmentation import segment
 
@@ -51,17 +51,23 @@ def toy_model(sure: float = 6.0) -> Model:
     return Model({kind: head(kind) for kind in Kind})
 
 
-def with_network(head: Head, size: float = 3.0, units: int = 2) -> Head:
+def with_network(head: Head, size: float = 3.0, units: int = 2, rounds: int = 1) -> Head:
     """The head with a network of chance weights, whose units see the lines above and below a line."""
     rng = np.random.default_rng(0)
     width = len(head.features)
     weight, step = rounded(rng.normal(size=(3, width, units)))
-    zero, scale = np.zeros(width, dtype=np.float32), np.full(width, 8, dtype=np.float32)
+    scale, none = np.full(width, 8, dtype=np.float32), np.zeros(units, dtype=np.float32)
     out = np.resize(np.array([size, -size], dtype=np.float32), units)
-    return head._replace(
-        net_mean=zero, net_scale=scale, net_weight=weight.ravel(), net_unit=step / np.abs(weight).max(),
-        net_bias=np.zeros(units, dtype=np.float32), net_out=out,
-    )  # fmt: skip
+    more = []
+    for _ in range(rounds):
+        summary, of_summary = rounded(rng.normal(size=(1, units, 1)))
+        told, of_told = rounded(rng.normal(size=(1, units + len(AROUND) + 1, units)))
+        level, of_told = np.full(units, 40, dtype=np.float32), of_told / np.abs(told).max() / 100
+        whole, of_summary = summary[0].astype(np.float32), of_summary / np.abs(summary).max()
+        more.append(Round(level, whole, of_summary, told[0].astype(np.float32), of_told, none))
+    mean, step = np.zeros(width, dtype=np.float32), step / np.abs(weight).max()
+    net = Network(mean, scale, weight.astype(np.float32), step, none, out, tuple(more))
+    return head._replace(**pack_network(net))
 
 
 def cleaned(content: str, *, kind: Kind = Kind.HTML, drop: str = "", links: bool = False, url: str | None = None,

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "cleaner"
 ORDER = (
     "errors", "page", "decoding", "tokens", "segmentation", "lexicon", "repetition", "sites", "features", "calibration",
     "network", "model", "decision", "pipeline", "markdown", "output", "sources", "batch", "labelled", "conversions",
-    "renderings", "evaluation", "fitting", "training", "adaptation", "cli",
+    "renderings", "evaluation", "network_fitting", "fitting", "training", "adaptation", "cli",
 )  # fmt: skip
 LEARNING = {"fitting", "training", "evaluation", "adaptation"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))

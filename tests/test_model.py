@@ -29,6 +29,7 @@ Nodes = list[tuple[int, float, int, int, float]]
 LEAF = -1
 ONE = np.array([0])  # all rows are of one page
 STARTS = np.array([0, 7, 8])
+ROUND = ("round_level", "round_summary", "round_step", "round_weight", "round_unit", "round_bias")
 COLUMNS = 6
 
 
@@ -257,7 +258,9 @@ def test_pages_judged_together_are_judged_as_each_alone(kind: Kind) -> None:
     together = head.judge(pages)[0]
     alone = np.concatenate([head.judge([page])[0] for page in pages])
     assert together.tolist() == alone.tolist()
-    without = head._replace(net_bias=head.net_bias[:0]).judge(pages)[0]
+    without = head._replace(net_bias=head.net_bias[:0], **{name: getattr(head, name)[:0] for name in ROUND}).judge(
+        pages
+    )[0]
     assert (together != without).any()
 
 
@@ -366,6 +369,11 @@ PLACES = [
     "heads/html/arrays/net_weight/1",
     "heads/html/arrays/net_bias/1",
     "heads/html/arrays/net_mean/1",
+    "heads/html/arrays/round_weight/0",
+    "heads/html/arrays/round_weight/1",
+    "heads/html/arrays/round_bias/1",
+    "heads/html/arrays/round_level/1",
+    "heads/html/arrays/round_step/1",
     "heads/html/arrays/knot_in/1",
     "heads/html/arrays/knot_out/0",
     "heads/html/arrays/wording/0",
@@ -423,6 +431,14 @@ def test_a_header_with_odd_values_is_refused_or_harmless(place: str) -> None:
         ("heads/html/arrays/net_weight", [0, 0]),
         ("heads/html/arrays/net_weight", [0, 2 * 4 * COLUMNS]),  # lines that have no middle
         ("heads/html/arrays/net_weight", [0, 3 * 4 * COLUMNS - 1]),
+        ("heads/html/arrays/round_bias", [0, 0]),
+        ("heads/html/arrays/round_unit", [0, 3]),
+        ("heads/html/arrays/round_level", [0, 5]),
+        ("heads/html/arrays/round_weight", [0, 0]),
+        ("heads/html/arrays/round_weight", [0, 4 * (4 + 17) - 1]),
+        ("heads/html/arrays/round_summary", [0, 3]),
+        ("heads/html/arrays/round_step", [0, 0]),
+        ("heads/html/arrays/round_step", [0, 2]),
         ("heads/html/arrays", {}),
         ("about", []),
         ("about", None),

@@ -11,18 +11,28 @@ from hypothesis import strategies as st
 
 from cleaner import network
 from cleaner.errors import BadModel
-from cleaner.network import LEVELS, STEP, Network, neighbours, quantized, rounded
+from cleaner.network import AROUND, LEVELS, STEP, Network, Round, neighbours, quantized, rounded
 
 FEATURES, UNITS = 5, 3
 
 
-def made(seed: int = 0, near: int = 3, features: int = FEATURES, units: int = UNITS) -> Network:
+def made(seed: int = 0, near: int = 3, features: int = FEATURES, units: int = UNITS, rounds: int = 2) -> Network:
     rng = np.random.default_rng(seed)
     weight, step = rounded(rng.normal(size=(near, features, units)))
     numbers = (rng.normal(size=n).astype(np.float32) for n in (features, units, units))
     mean, bias, out = numbers
     scale = rng.uniform(1, STEP, size=features).astype(np.float32)
-    return Network(mean, scale, weight.astype(np.float32), step, bias, out)
+    return Network(
+        mean, scale, weight.astype(np.float32), step, bias, out, tuple(told(rng, units) for _ in range(rounds))
+    )
+
+
+def told(rng: np.random.Generator, units: int, width: int = 2) -> Round:
+    summary, step = rounded(rng.normal(size=(1, units, width)))
+    weight, unit = rounded(rng.normal(size=(1, units + width * (len(AROUND) + 1), units)))
+    level = rng.uniform(5, 20, size=units).astype(np.float32)
+    bias = rng.normal(size=units).astype(np.float32)
+    return Round(level, summary[0].astype(np.float32), step / 4, weight[0].astype(np.float32), unit, bias)
 
 
 def plainly(net: Network, matrix: np.ndarray, start: np.ndarray) -> list[float]:
@@ -30,15 +40,28 @@ def plainly(net: Network, matrix: np.ndarray, start: np.ndarray) -> list[float]:
     page = np.repeat(np.arange(len(start)), np.diff(start, append=len(matrix)))
     reach = len(net.weight) // 2
     levels = quantized(matrix, net.mean, net.scale).astype(np.float64)
-    found = []
+    values = np.zeros((len(matrix), len(net.bias)))
     for row in range(len(matrix)):
-        units = np.zeros(len(net.bias))
         for near in range(len(net.weight)):
             there = row + near - reach
             if 0 <= there < len(matrix) and page[there] == page[row]:
-                units += levels[there] @ net.weight[near].astype(np.float64)
-        found.append(float(np.maximum(units * net.unit + net.bias, 0) @ net.out.astype(np.float64)))
-    return found
+                values[row] += levels[there] @ net.weight[near].astype(np.float64)
+    values = np.maximum(values * net.unit + net.bias, 0)
+    for each in net.rounds:
+        steps = np.clip(np.rint(values.astype(np.float32) * each.level), 0, LEVELS).astype(np.float64)
+        sums = (steps @ each.summary.astype(np.float64)).astype(np.float32)
+        summary = np.clip(np.rint(sums * each.step), -LEVELS, LEVELS).astype(np.float64)
+        more = np.zeros_like(values)
+        for row in range(len(matrix)):
+            beside = [
+                summary[there] if 0 <= there < len(matrix) and page[there] == page[row] else np.zeros(len(each.step))
+                for there in (row + offset for offset in AROUND)
+            ]
+            mean = np.rint(summary[page == page[row]].mean(axis=0))
+            inputs = np.concatenate([steps[row], *beside, mean])
+            more[row] = np.maximum(inputs @ each.weight.astype(np.float64) * each.unit + each.bias, 0)
+        values += more
+    return [float(row @ net.out.astype(np.float64)) for row in values]
 
 
 @settings(max_examples=60, deadline=None)
@@ -47,15 +70,19 @@ def plainly(net: Network, matrix: np.ndarray, start: np.ndarray) -> list[float]:
     st.sampled_from([1, 3, 5, 9]),
     st.lists(st.integers(1, 9), min_size=1, max_size=12),
     st.sampled_from([1, 2, 7, 512]),
+    st.sampled_from([0, 1, 2]),
 )
-def test_scores_are_those_of_a_plain_sum(seed: int, near: int, lines: list[int], rows: int) -> None:
-    net = made(seed, near)
+def test_scores_are_those_of_a_plain_sum(seed: int, near: int, lines: list[int], rows: int, rounds: int) -> None:
+    net = made(seed, near, rounds=rounds)
     start = np.cumsum([0, *lines[:-1]])
     matrix = np.random.default_rng(seed).normal(scale=3, size=(sum(lines), FEATURES)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network, "_ROWS", rows)  # pages that begin in one block and end in another
         found = net.scores(matrix, start)
-    assert found == pytest.approx(plainly(net, matrix, start), abs=1e-3)
+    expected = np.array(plainly(net, matrix, start))
+    # A value that lies between two steps may be rounded to either, in single precision or in double.
+    assert (np.abs(found - expected) < 1e-3 + (0.2 if rounds else 0)).all()
+    assert np.median(np.abs(found - expected)) < 2e-3
     assert (found * 65536 == np.rint(found * 65536)).all()  # so that the units' order cannot matter
     alone = [net.scores(part, np.array([0])) for part in np.split(matrix, start[1:])]
     assert found.tolist() == np.concatenate(alone).tolist()
@@ -112,6 +139,22 @@ def test_a_fitted_network_says_what_scikit_learn_says() -> None:
     assert ((odds > 0) == labels).mean() > 0.95
 
 
+def test_a_line_is_told_of_sixteen_on_either_side_and_of_its_page() -> None:
+    net = made(4, near=1, units=8)
+    net = net._replace(bias=net.bias + 3, rounds=tuple(each._replace(bias=each.bias + 3) for each in net.rounds))
+    matrix = np.random.default_rng(5).normal(size=(80, FEATURES)).astype(np.float32)
+    before = net.scores(matrix, np.array([0, 60]))
+    matrix[20] += 5
+    changed = np.flatnonzero(net.scores(matrix, np.array([0, 60])) != before)
+    assert {4, 12, 20, 36} <= set(changed.tolist())
+    assert changed.max() < 60
+    alone = net._replace(rounds=())
+    matrix[20] -= 5
+    before = alone.scores(matrix, np.array([0, 60]))
+    matrix[20] += 5
+    assert np.flatnonzero(alone.scores(matrix, np.array([0, 60])) != before).tolist() == [20]
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-6, 1.0, 1e6]), st.sampled_from([1, 3, 400]))
 def test_rounded_weights_can_be_added_exactly(seed: int, size: float, features: int) -> None:
     weight = np.random.default_rng(seed).normal(scale=size, size=(3, features, 4))
@@ -128,6 +171,10 @@ def test_the_furthest_values_are_cut() -> None:
     assert quantized(far, zero, one).tolist() == [[-LEVELS, LEVELS, 0]]
 
 
+def with_round(net: Network, **changed: np.ndarray) -> Network:
+    return net._replace(rounds=(net.rounds[0], net.rounds[1]._replace(**changed)))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -141,6 +188,14 @@ def test_the_furthest_values_are_cut() -> None:
         (lambda net: made(units=2000), "do not fit"),
         (lambda net: net._replace(scale=-net.scale), "scales are out of range"),
         (lambda net: net._replace(scale=net.scale * 1e12), "scales are out of range"),
+        (lambda net: net._replace(rounds=net.rounds * 5), "do not fit"),
+        (lambda net: with_round(net, weight=net.rounds[1].weight * 2), "added exactly"),
+        (lambda net: with_round(net, bias=net.bias + 1e5), "factors are out of range"),
+        (lambda net: with_round(net, unit=net.unit * 1e12), "factors are out of range"),
+        (lambda net: with_round(net, level=-net.rounds[1].level), "scales are out of range"),
+        (lambda net: with_round(net, summary=net.rounds[1].summary * 2), "added exactly"),
+        (lambda net: with_round(net, step=-net.rounds[1].step), "scales are out of range"),
+        (lambda net: with_round(net, level=net.rounds[1].level * 1e12), "scales are out of range"),
     ],
 )
 def test_numbers_that_would_not_add_up_are_refused(change: Callable[[Network], Network], message: str) -> None:
