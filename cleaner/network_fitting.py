@@ -134,10 +134,11 @@ def _some(rows: int, learnt: Learnt, plan: Plan, rng: np.random.Generator) -> Le
 
 
 class _Found(NamedTuple):
-    """What a batch's lines were found to be: their units before each round and at last; the summary, the inputs and
-    the outcome of each round; and the log-odds.
+    """What a batch's lines were found to be: whom each is told of; their units before each round and at last; the
+    summary, the inputs and the outcome of each round; and the log-odds.
     """
 
+    around: Rows
     units: list[Array]
     summary: list[Array]
     inputs: list[Array]
@@ -171,7 +172,7 @@ def _forward(learnt: Learnt, inputs: Array, start: Rows, plan: Plan, some: Learn
             told[-1] *= some[i + 1]
         added.append(np.maximum(told[-1] @ weight + bias, 0))
         units.append(units[-1] + added[-1])
-    return _Found(units, summaries, told, added, (units[-1] @ learnt[-2])[:, 0] + learnt[-1][0])
+    return _Found(around, units, summaries, told, added, (units[-1] @ learnt[-2])[:, 0] + learnt[-1][0])
 
 
 def _rounds(learnt: Learnt, plan: Plan) -> list[Learnt]:
@@ -195,7 +196,7 @@ def _slopes(
     wrong = counts * (p - labels).astype(np.float32) / np.float32(BATCH)
     rows, own, width = len(inputs), plan.units, plan.summary
     sizes = np.diff(start, append=rows)
-    around = _around(start, rows)[:, ::-1]  # whom a line tells
+    around = found.around[:, ::-1]  # whom a line tells
     out = [(wrong @ found.units[-1])[:, None], wrong.sum(keepdims=True)]
     by_units = wrong[:, None] * learnt[-2][:, 0]
     for i, (summary, weight, _) in reversed(list(enumerate(_rounds(learnt, plan)))):
