@@ -23,6 +23,7 @@ SAMPLE_BYTES: Final = 8192  # what detection and the binary test see
 CONTROL_SHARE: Final = 0.05  # compressed data has 10 % control bytes, text has none
 CHANCE_BYTES: Final = 12  # this few continuation bytes of a CJK page may form UTF-8 by chance ("联通" in GBK does)
 BAD_SHARE: Final = 0.02  # an encoding with more bad sequences than this among its non-ASCII characters is refuted
+FEW_ACCENTS: Final = 0.005  # of all letters: English has fewer, what is not western has more
 UTF8_BAD_SHARE: Final = 0.2  # valid multi-byte UTF-8 is much stronger evidence: a few spliced-in bytes do not refute it
 
 # What the WHATWG standard reads under another name than Python does.
@@ -48,13 +49,10 @@ _LABELS: Final = {
 }  # fmt: skip
 _MULTIBYTE: Final = frozenset({"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "johab"})
 _SEVEN_BIT: Final = {"iso2022_jp": b"\x1b", "iso2022_kr": b"\x1b", "hz": b"~{"}  # ASCII bytes that are not ASCII text
-_TO_KANJI: Final = b"\x1b$B"  # stands in no other text, so that ISO-2022-JP needs no declaration
-# The detector's candidates: what web pages without a right declaration are written in.
-_LATIN: Final = ["cp1252", "cp1250", "cp1254", "cp1257"]
-_NOT_LATIN: Final = [
-    "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874",
-]  # fmt: skip
-
+# These stand in no other text, so that ISO-2022-JP and ISO-2022-KR need no declaration.
+_TO_KANJI: Final = b"\x1b$B"
+_TO_HANGUL: Final = b"\x1b$)C"
+_SHIFTS: Final = b"\x0e\x0f"  # which ISO-2022-KR has around every word
 _META: Final = re.compile(rb"<meta\b[^>]{0,400}?\bcharset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _XML: Final = re.compile(rb"^\s{0,64}<\?xml\b[^>]{0,200}?\bencoding\s*=\s*[\"']\s*([\w.:-]{1,40})")
 # What has no end goes to the end of the bytes: looked for in vain at every beginning it would cost their square.
@@ -73,15 +71,15 @@ _MAGIC: Final = (
 )  # fmt: skip
 _CONTROLS: Final = bytes({*range(1, 9), *range(14, 27), 28, 29, 30, 31, 127})  # without NUL, ESC and white space
 _ASCII: Final = bytes(range(128))
+_NO_LETTERS: Final = bytes(byte for byte in range(256) if not bytes([byte]).isalpha())
 _CAN_HOLD_FFFD: Final = ("utf-8", "gb18030", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 # For pages that are not UTF-8; `re` compiles these when they are first used, and keeps them.
 _TAG: Final = rb"<[^<>]{0,2000}>"
 _SCRIPT: Final = rb"(?is:<(script|style)\b.*?(?:</\1|\Z))"
-_HIRAGANA: Final = "[\u3041-\u3096]"
 _HIGH: Final = rb"[\x80-\xff]"
 _HIGH_RUN: Final = rb"[\x80-\x9f\xa1-\xff]{2,}"  # no-break spaces stand in rows in any language
-# Letters of the other Latin code pages where windows-1252 has signs or Icelandic letters, after a letter.
-_NOT_WESTERN: Final = rb"[A-Za-z][\x8d-\x8f\x9a\x9d-\x9f\xa3\xa5\xaf\xb3\xb9\xbc\xbe\xbf\xf0\xfd\xfe]"
+# A letter with an accent, in whichever Latin code page: within a word, and no mark of all of them.
+_ACCENTED: Final = rb"[A-Za-z](?=[\x80-\xff][A-Za-z])[^\x82\x84\x85\x91-\x97\xa0]"
 
 
 class Decoded(NamedTuple):
@@ -130,6 +128,8 @@ def is_binary(data: bytes) -> bool:
         sample = sample.replace(b"\0", b"")
         if not sample:
             return not data.replace(b"\0", b"").strip()
+    if _TO_HANGUL in sample:
+        sample = sample.translate(None, _SHIFTS)
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     return controls > CONTROL_SHARE * len(sample)
 
@@ -156,7 +156,8 @@ def decode(data: bytes, *, charset: str | None = None) -> Decoded:
     except UnicodeDecodeError:
         text = None
     if text is not None:
-        for encoding in (*declared, *(["iso2022_jp"] if _TO_KANJI in data else [])):
+        shown = {"iso2022_jp": _TO_KANJI, "iso2022_kr": _TO_HANGUL}
+        for encoding in (*declared, *(name for name, mark in shown.items() if mark in data)):
             by_chance = encoding in _MULTIBYTE and 0 < len(data) - len(text) < CHANCE_BYTES
             if by_chance or (encoding in _SEVEN_BIT and _SEVEN_BIT[encoding] in data):
                 other = _read(data, encoding)
@@ -219,7 +220,22 @@ def _wide_encoding(data: bytes) -> str | None:
     for encoding, pattern in patterns.items():
         if all((share > 0.2) if mark == "x" else (share < 0.1) for share, mark in zip(nuls, pattern, strict=True)):
             return encoding
-    return None
+    return _wide_script(sample)
+
+
+def _wide_script(sample: bytes) -> str | None:
+    """UTF-16 in a script that is not Latin, which has NULs at its blanks and line ends only.
+
+    All of it must be text then, and nothing of it what UTF-8 or a Latin code page with a NUL in it looks like.
+    """
+    others = sample.translate(None, b"\0")
+    latin = len(others) - len(others.translate(None, b" abcdefghijklmnopqrstuvwxyz"))
+    if latin > 0.4 * len(others) or (not others.isascii() and _bad_share(_read(others, "utf-8")) <= UTF8_BAD_SHARE):
+        return None
+    readings = [(sample.decode(encoding, "replace"), encoding) for encoding in ("utf-16-le", "utf-16-be")]
+    blanks, text, encoding = max((text.count(" ") + text.count("\n"), text, encoding) for text, encoding in readings)
+    odd = sum(not (char.isprintable() or char.isspace()) for char in text)
+    return encoding if blanks > 1 and odd <= 0.01 * len(text) else None
 
 
 def _non_ascii_sample(data: bytes) -> bytes:
@@ -250,22 +266,15 @@ def _looks_western(sample: bytes) -> bool:
 
 
 def _detect(data: bytes) -> str:
-    """The likeliest encoding of undeclared bytes, by charset-normalizer on a bounded sample.
+    """The likeliest encoding of undeclared bytes that are not UTF-8, by Firefox's detector on a bounded sample.
 
-    Measured on pages of known charset with the declaration taken out: left to choose among all code pages it calls
-    a fifth of the western pages Central European; hence the two questions before it is asked.
+    It takes every byte for a letter: an English page of a few pound signs or quotation marks is Polish to it. So it is
+    asked only where words have accents.
     """
     sample = _non_ascii_sample(data)
-    # Hiragana is every second character of Japanese, and as good as absent from everything else.
-    for encoding in ("cp932", "euc_jp"):
-        read = _read(sample, encoding)
-        letters = len(read.text) - len(read.text.encode("ascii", "ignore"))
-        if len(re.findall(_HIRAGANA, read.text)) > 0.15 * letters and _bad_share(read) <= BAD_SHARE:
-            return encoding
-    western = _looks_western(sample)
-    if western and len(re.findall(_NOT_WESTERN, sample)) <= 0.05 * len(sample.translate(None, _ASCII)):
+    letters = sample.translate(None, _NO_LETTERS)
+    if _looks_western(sample) and len(re.findall(_ACCENTED, sample)) < FEW_ACCENTS * len(letters):
         return "cp1252"
-    from charset_normalizer import from_bytes
+    from chardetng_py import detect  # type: ignore[import-untyped,unused-ignore]  # few pages need it
 
-    best = from_bytes(sample, cp_isolation=_LATIN if western else _NOT_LATIN, enable_fallback=False).best()
-    return (known_encoding(best.encoding) if best else None) or "cp1252"
+    return known_encoding(detect(sample)) or "cp1252"

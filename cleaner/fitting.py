@@ -56,7 +56,7 @@ class _Plan(NamedTuple):
 # HTML has fewer lines to learn from: there a network of the same freedom learns its hosts by heart.
 NETWORK: dict[Kind, _Plan | Plan] = {
     Kind.HTML: _Plan(1, 32, 4.0, ((1e-3, 2), (2e-4, 1))),
-    Kind.TEXT: Plan(units=64, summary=16, rounds=2, rate=2e-3, epochs=8, dropout=0.15),
+    Kind.TEXT: Plan(units=64, summary=16, rounds=3, rate=2e-3, epochs=8, dropout=0.15),
 }
 NETWORK_SHARE = 0.4  # of the log-odds; the trees have the rest
 

@@ -58,17 +58,21 @@ def fit_network(
     """
     rng = np.random.default_rng(seed)
     learnt = _begin(steps.shape[1], plan, rng)
-    mean = float(np.average([weight[a : a + n].mean() for a, n in zip(start, size, strict=True)], weights=size))
     moments = [(np.zeros_like(part), np.zeros_like(part)) for part in learnt]
-    epochs = [_batches(start, size, rng) for _ in range(plan.epochs)]
-    total = sum(map(len, epochs))
-    for number, batch in enumerate(part for epoch in epochs for part in epoch):
-        counts = (weight[batch.rows] * batch.counts / mean).astype(np.float32)
-        some = _some(len(batch.rows), learnt, plan, rng) if plan.dropout else None
-        slopes = _slopes(learnt, _inputs(steps, batch), labels[batch.rows], counts, batch.start, plan, some)
-        rate = plan.rate * min(1.0, (number + 1) / WARM_UP) * 0.5 * (1 + np.cos(np.pi * number / total))
-        _adam(learnt, slopes, moments, rate, number + 1)
-    found = [_forward(learnt, _inputs(steps, batch), batch.start, plan) for batch in epochs[0][:SETTING_OUT]]
+    upto = np.concatenate([[0.0], np.cumsum(weight)])
+    mean = float((upto[start + size] - upto[start]).sum() / size.sum())
+    number = 0
+    for epoch in range(plan.epochs):
+        batches = _batches(start, size, rng)
+        for done, batch in enumerate(batches):
+            counts = (weight[batch.rows] * batch.counts / mean).astype(np.float32)
+            some = _some(len(batch.rows), learnt, plan, rng) if plan.dropout else None
+            slopes = _slopes(learnt, _inputs(steps, batch), labels[batch.rows], counts, batch.start, plan, some)
+            progress = (epoch + done / len(batches)) / plan.epochs
+            number += 1
+            rate = plan.rate * min(1.0, number / WARM_UP) * 0.5 * (1 + np.cos(np.pi * progress))
+            _adam(learnt, slopes, moments, rate, number)
+    found = [_forward(learnt, _inputs(steps, batch), batch.start, plan) for batch in batches[:SETTING_OUT]]
     highest = [
         [np.quantile(np.abs(np.concatenate(parts)), CUT, axis=0) for parts in zip(*of_batches, strict=True)]
         for of_batches in ([f.units[:-1] for f in found], [f.summary for f in found])

@@ -17,7 +17,9 @@ __all__ = [
     "front_matter", "language", "metadata",
 ]  # fmt: skip
 
-_LANG: Final = r"<html\b[^>]{0,1000}?\slang\s*=\s*[\"']?\s*([A-Za-z]{2,3})(?![A-Za-z])"
+_LANG: Final = r"<html\b[^>]{0,1000}?\s(?:xml:)?lang\s*=\s*[\"']?\s*([A-Za-z]{2,3})(?![A-Za-z])"
+
+_JOINERS: Final = "\u00ad\u200b\u200c\u200d\u2060"  # a soft hyphen, and what joins or parts letters unseen
 
 
 class Metadata(NamedTuple):
@@ -50,9 +52,9 @@ def as_markdown(page: CleanedPage, *, links: bool = False) -> str:
 
 
 def front_matter(meta: Metadata) -> str:
-    """Metadata as the block that text and Markdown files begin with (YAML, its strings quoted as in JSON)."""
+    """Metadata as the block that text and Markdown files begin with (YAML, its strings quoted as in JSON), if any."""
     rows = [f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in meta.as_dict().items() if value]
-    return f"---\n{''.join(rows)}---\n\n"
+    return f"---\n{''.join(rows)}---\n\n" if rows else ""
 
 
 def as_record(
@@ -120,8 +122,8 @@ def as_explained_text(page: CleanedPage) -> str:
     kept = f"kept {count} of {count + dropped} lines"
     rows = [f"# kind: {kind}{encoding}, confidence {page.confidence:.2f}, {kept}"]
     for line in page.lines:
-        # Control characters of a hostile page are not for a terminal.
-        text = "".join(char if char.isprintable() else " " for char in line.text)
+        # Control characters of a hostile page are not for a terminal; what joins letters belongs to their words.
+        text = "".join(char if char.isprintable() or char in _JOINERS else " " for char in line.text)
         rows.append(f"{line.probability:.3f} {'+' if line.kept else '-'} {text}")
     return "\n".join(rows)
 

@@ -81,8 +81,8 @@ class Lines:
     All arrays have one entry a line. ``plain`` is what a reader sees of each line, and what it is judged by: for text
     without the addresses of links and the marks of Markdown, for HTML the line itself. ``tags`` names the innermost
     block element (for text: what the mark-up of a Markdown line says, else ``p``). ``link_chars`` counts characters of
-    ``plain`` inside links, ``blank_before`` the blank lines above a line of a text page. ``elements`` and ``element``
-    are set for HTML only: without HTML the containers are unknown, not empty.
+    ``plain`` inside links, ``blank_before`` the blank lines above a line of a text page, or of code. ``elements`` and
+    ``element`` are set for HTML only: without HTML the containers are unknown, not empty.
     """
 
     __slots__ = (
@@ -187,12 +187,12 @@ class CleanedPage:
     def text(self) -> str:
         """The main content as plain text.
 
-        HTML lines are joined by a newline. Lines of a text page stand as they stood, with the blank line between
-        paragraphs where one stood.
+        HTML lines are joined by a newline, with the blank lines that code has. Lines of a text page stand as they
+        stood, with the blank line between paragraphs where one stood.
         """
         texts = self.segmented.texts
         keep = np.flatnonzero(self.kept).tolist()
-        if self.page.kind is Kind.HTML:
+        if not self.segmented.blank_before.any():
             return "\n".join(texts[i] for i in keep)
         blank = self.segmented.blank_before.tolist()
         out: list[str] = []

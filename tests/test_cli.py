@@ -164,6 +164,24 @@ def test_markdown_into_a_file_by_its_name(page: Path, model: str, tmp_path: Path
     assert run("clean", page, "-o", tmp_path / "s.md", "--overwrite", "--model", model).returncode == 0
 
 
+def test_a_page_named_html_without_any_element_is_text(tmp_path: Path, model: str) -> None:
+    path = tmp_path / "mail.html"
+    path.write_text(f"From: <anna@example.org>\n\n{main_text(1)}\n\nif a <b then x<y\n\n{main_text(2)}\n")
+    done = run("clean", path, "--model", model)
+    assert done.stdout.decode() == f"{main_text(1)}\n\n{main_text(2)}\n"
+
+
+def test_files_that_are_passed_over_are_told_of(tmp_path: Path, model: str) -> None:
+    for name in ("a.html", "b.php"):
+        (tmp_path / name).write_text(story())
+    done = run("clean", tmp_path, "-o", tmp_path / "out.jsonl", "--model", model)
+    assert json.loads(done.stderr.splitlines()[0])["pages"] == 1
+    assert b"1 files whose names tell of no page were passed over; --from page" in done.stderr
+    done = run("clean", tmp_path, "-o", tmp_path / "out2.jsonl", "--from", "page", "--model", model, "--quiet")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len((tmp_path / "out2.jsonl").read_text().splitlines()) == 2
+
+
 def test_with_metadata_text_gets_front_matter(page: Path, model: str) -> None:
     done = run("clean", page, "--with-metadata", "--model", model)
     assert done.stdout.decode().startswith("---\ntitle: ") and main_text(1) in done.stdout.decode()

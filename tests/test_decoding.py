@@ -19,11 +19,21 @@ GREEK = "Το πλοίο για τα βόρεια νησιά έφυγε από �
 FRENCH = "Le bac pour les îles du nord a quitté le port avec une heure de retard ; ça n'a gêné personne à bord."
 GERMAN = "Die Fähre zu den nördlichen Inseln verließ den Hafen wegen des Nebels über der Bucht etwas später."
 POLISH = "Prom na północne wyspy wypłynął z portu godzinę później z powodu mgły. Nikt się nie skarżył."
+CZECH = "Trajekt na severní ostrovy vyplul z přístavu o hodinu později kvůli mlze. Nikdo si nestěžoval, že čeká."
+HUNGARIAN = (
+    "A komp az északi szigetekre a köd miatt egy órával később hagyta el a kikötőt. Senki sem panaszkodott, ültek."
+)
+TURKISH = "Kuzey adalarına giden vapur sis yüzünden limandan bir saat geç ayrıldı. Kimse şikâyet etmedi; çorba vardı."
+ENGLISH = "The ferry’s fare is £5 – “a bargain”, says Renée of Fast® Boats: it left an hour late » because of the fog."
 
 UNDECLARED = [
     (RUSSIAN, "cp1251"), (RUSSIAN, "koi8-r"), (CHINESE, "gb18030"), (JAPANESE, "cp932"), (JAPANESE, "euc_jp"),
     (KOREAN, "cp949"), (GREEK, "cp1253"), (FRENCH, "cp1252"), (GERMAN, "cp1252"), (POLISH, "cp1250"),
+    (POLISH, "iso8859-2"), (CZECH, "cp1250"), (CZECH, "iso8859-2"), (HUNGARIAN, "cp1250"), (TURKISH, "cp1254"),
+    (RUSSIAN, "iso8859-5"), (RUSSIAN, "cp866"), (ENGLISH, "cp1252"),
 ]  # fmt: skip
+
+LATIN = (FRENCH, GERMAN, POLISH, CZECH, HUNGARIAN, TURKISH, ENGLISH)
 
 
 def html(text: str, label: str | None = None) -> str:
@@ -38,7 +48,7 @@ def test_undeclared_encodings_are_detected(text: str, encoding: str) -> None:
     assert (found.replaced, found.binary) == (0, False)
 
 
-@pytest.mark.parametrize(("text", "encoding"), [pair for pair in UNDECLARED if pair[1] not in ("cp1252", "cp1250")])
+@pytest.mark.parametrize(("text", "encoding"), [pair for pair in UNDECLARED if pair[0] not in LATIN])
 def test_a_server_that_calls_everything_latin_1_is_not_believed(text: str, encoding: str) -> None:
     assert text in decode(html(text).encode(encoding), charset="ISO-8859-1").text
 
@@ -169,6 +179,25 @@ def test_any_bytes_give_text_that_can_be_written(data: bytes, charset: str | Non
 def test_whatever_is_utf8_is_read_back(text: str, label: str) -> None:
     data = html(text, label or None).encode()
     assert decode(data).text == data.decode()
+
+
+def test_korean_in_seven_bits_needs_no_declaration() -> None:
+    assert decode(KOREAN.encode("iso2022_kr")) == (KOREAN, "iso2022_kr", 0, False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [RUSSIAN, CHINESE, GREEK, JAPANESE, KOREAN], ids=["ru", "zh", "el", "ja", "ko"])
+def test_wide_text_in_any_script_needs_no_mark(text: str, encoding: str) -> None:
+    text = f"{text}\n{text} 2\n"
+    assert decode(text.encode(encoding)) == (text, encoding, 0, False)
+
+
+@pytest.mark.parametrize(("text", "encoding"), [*UNDECLARED, (RUSSIAN, "utf-8"), (CHINESE, "utf-8"), (POLISH, "utf-8")])
+def test_a_nul_in_a_text_makes_it_no_wide_one(text: str, encoding: str) -> None:
+    data = text.encode(encoding)
+    for place in (0, len(data)):
+        found = decode(data[:place] + b" \0 " + data[place:])
+        assert text in found.text
 
 
 def test_japanese_in_seven_bits_needs_no_declaration() -> None:

@@ -191,6 +191,11 @@ def test_record_has_the_documented_fields_and_counts() -> None:
     json.dumps(record)
 
 
+def test_code_keeps_its_blank_lines_in_text() -> None:
+    page = cleaned("<p>Before.</p><pre>a\n\n\nb\n\nad\n\nc</pre><pre>d</pre>", drop="ad")
+    assert page.text == "Before.\na\n\nb\n\nc\nd"
+
+
 def test_code_with_blank_lines_is_counted_by_the_lines_it_has() -> None:
     content = "```\none = 1\n\n\n\ntwo = 2\n```\n"
     lines = segment(Page(content, Kind.TEXT, markdown=True))
@@ -233,6 +238,7 @@ def test_metadata_by_trafilatura() -> None:
     }  # fmt: skip
     assert front_matter(meta).startswith('---\ntitle: "Le bac est en retard"\n')
     assert metadata(cleaned("just text", kind=Kind.TEXT).page).as_dict() == dict.fromkeys(meta.as_dict())
+    assert front_matter(metadata(cleaned("just text", kind=Kind.TEXT).page)) == ""
     assert metadata(cleaned("<not really", url="::").page).title is None
 
 

@@ -114,6 +114,20 @@ def check(lines: Lines) -> None:
         ("<a href=x><div>in a link</div></a>", ["in a link"]),
         ("<p>a<button>press</button>b</p>", ["a", "press", "b"]),
         ("<custom-tag>known to nobody</custom-tag><p>x", ["known to nobody", "x"]),
+        (
+            "<p>See the <x-tip term=a>sand <b>filter</b></x-tip> and <st1:place>London</st1:place>.",
+            ["See the sand filter and London."],
+        ),
+        (
+            "<p>See <x-card><p>a block</p></x-card> and <x-list><x-item>a</x-item><x-item>b</x-item></x-list>",
+            ["See", "a block", "and", "a", "b"],
+        ),
+        ("<x-a>one</x-a><x-a>two</x-a>", ["one", "two"]),
+        (
+            "<p>Let <math><semantics><mrow><mi>f</mi><mo>=</mo><mfrac><mi>a</mi><msqrt><mi>b</mi></msqrt></mfrac>"
+            "</mrow><annotation encoding='application/x-tex'>f=\\frac</annotation></semantics></math> be given.</p>",
+            ["Let f=ab be given."],
+        ),
         ("<title>not a line</title><p>a line</p>", ["a line"]),
         ("<p>\0a\0</p>", ["a"]),
     ],
@@ -169,7 +183,55 @@ def test_pre_keeps_its_lines_and_parts_at_blank_ones() -> None:
     lines = html("<pre>\ndef f():\n    return 1\n\n\nprint(f())\n</pre><p>after</p>")
     assert lines.texts == ["def f():\n    return 1", "print(f())", "after"]
     assert lines.tags == ["pre", "pre", "p"]
+    assert lines.blank_before.tolist() == [0, 1, 0]
     assert html("<pre>a<br>b</pre>").texts == ["a\nb"]
+
+
+def test_only_what_stands_in_one_block_of_code_is_parted_by_a_blank_line() -> None:
+    lines = html("<p>x</p><pre>\n\na\n\n\n\nb\n\n</pre><p>y</p><pre>c</pre><pre>d</pre>")
+    assert list(zip(lines.texts, lines.blank_before.tolist(), strict=True)) == [
+        ("x", 0), ("a", 0), ("b", 1), ("y", 0), ("c", 0), ("d", 0),
+    ]  # fmt: skip
+
+
+CODE = "import os\n\n\ndef f():\n    return 1"
+
+
+@pytest.mark.parametrize(
+    "gutter",
+    [
+        "<td class=gutter><pre>1\n2\n3\n4\n5\n</pre></td>",
+        "<td><pre><span>1</span><br><span>2</span><br><span>3</span><br><span>4</span><br><span>5</span><br></pre></td>",
+        "<td><pre><code><span>7\n</span><span>8\n</span><span>9\n</span><span>10\n</span><span>11\n</span></code></pre></td>",
+    ],
+    ids=["text", "breaks", "spans"],
+)
+def test_the_numbers_beside_code_are_no_line(gutter: str) -> None:
+    page = f"<p>a</p><table><tr>{gutter}<td><pre>{CODE}</pre></td></tr></table><p>z</p>"
+    lines = html(page, links=True)
+    assert lines.texts == ["a", "import os", "def f():\n    return 1", "z"]
+    assert lines.blank_before.tolist() == [0, 0, 1, 0]
+    assert lines.texts == html(page).texts
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<pre>1\n2\n3</pre><p>is what it prints.</p>",
+        "<pre>1\n2\n3\n4\n5</pre><pre>print(x)</pre>",
+        "<pre>1\n2</pre><pre>a\nb\nc\nd\ne\nf</pre>",
+        "<pre>2\n4</pre><pre>a\nb</pre>",
+        "<pre>1\n2</pre>",
+    ],
+)
+def test_numbers_that_are_content_stay(page: str) -> None:
+    assert html(page).texts[0] in re.sub("<.*?>", "@", page)
+    assert html(page).texts[0][0].isdigit()
+
+
+def test_links_are_relative_to_the_address_that_a_page_gives() -> None:
+    page = "<head><base href='https://cdn.example/docs/'><base href='/no'></head><p><a href=vote.html>a</a> <a href=http://[>b</a>"
+    assert html(page, links=True).markup == ["[a](https://cdn.example/docs/vote.html) [b](http://[)"]
 
 
 def test_posts_in_noscript_are_lines_with_evidence() -> None:
@@ -559,6 +621,23 @@ PROSE = "The ferry left an hour late because of the fog, and nobody minded much.
         ("#include <stdio.h>\nint main(void) { return 0; }\n", Kind.TEXT, False),
         ("Dear <name>,\nplease write to <address@example.org>.\n", Kind.TEXT, False),
         ("由于大雾，渡轮晚了一个小时。\n船上没有人抱怨。", Kind.TEXT, False),
+        (
+            '<p align="center">\n  <img src="a.png"\n   alt="a">\n</p>\n\n# Ferry\n\nA [library](x).\n\n- one\n',
+            Kind.TEXT,
+            True,
+        ),
+        ("<!-- begin -->\n\n# Ferry\n\n- one\n- two\n<br>\n<br>\n", Kind.TEXT, True),
+        (
+            "HTML paragraphs\nThe <p> element is one.\n"
+            + PROSE
+            + "<p>This is one.</p>\n<p>\nTwo\n</p>\nTry it\n"
+            + PROSE,
+            Kind.TEXT,
+            False,
+        ),
+        ("<script>\n" + "var x = 1;\n" * 40 + "</script>\n<div>\n" + PROSE * 3 + "</div>", Kind.HTML, False),
+        ("<p>" + PROSE * 2 + "<p>" + PROSE * 2, Kind.HTML, False),
+        ('<img src="a.png"><br>\n<a href="x">a</a>', Kind.HTML, False),
     ],
 )
 def test_which_kind(page: str, kind: Kind, markdown: bool) -> None:
@@ -584,6 +663,11 @@ def test_which_kind(page: str, kind: Kind, markdown: bool) -> None:
         "```" * 60_000,
         "*" * 200_000,
         "<?xml" + " " * 5000,
+        "<p>" * 60_000,
+        '<p "' + "'" * 200_000,
+        "<p>" + "<a '" * 50_000,
+        "<p></p><!--" * 20_000,
+        "<p></p><script>" * 20_000,
     ],
     ids=lambda page: f"{page[:6]!r}",
 )

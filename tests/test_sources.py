@@ -23,7 +23,16 @@ from cli_support import story
 
 from cleaner.errors import BadInput, FetchFailed, PageTooLarge
 from cleaner.sites import site_of
-from cleaner.sources import Item, SourceOptions, count_pages, fetch, is_whole_source, open_source, open_sources
+from cleaner.sources import (
+    Item,
+    SourceOptions,
+    count_others,
+    count_pages,
+    fetch,
+    is_whole_source,
+    open_source,
+    open_sources,
+)
 from cleaner.sources.items import bounded_gunzip, name_from_url
 
 OPTIONS = SourceOptions()
@@ -100,6 +109,19 @@ def test_a_folder_gives_pages_in_a_fixed_order_and_nothing_else(tmp_path: Path) 
     assert [item.name for item in items(tmp_path)] == [
         "B.HTML", "a/1.md", "a/2.txt", "a/deep/x.html.gz", "a-b.htm", "b.html",
     ]  # fmt: skip
+
+
+def test_files_with_other_names_are_counted_and_can_be_asked_for(tmp_path: Path) -> None:
+    for name in ("a.html", "b.php", "index.html?p=2", "12345", ".hidden", "c.jsonl"):
+        (tmp_path / name).write_text('{"text": "x"}\n' if name == "c.jsonl" else story())
+    assert len(items(tmp_path)) == 2
+    assert (count_pages([str(tmp_path)], OPTIONS), count_others([str(tmp_path)], OPTIONS)) == (None, 3)
+    pages = OPTIONS._replace(format="page")
+    found = items(tmp_path, format="page")
+    assert [item.name for item in found] == [".hidden", "12345", "a.html", "b.php", "c.jsonl", "index.html?p=2"]
+    assert (count_pages([str(tmp_path)], pages), count_others([str(tmp_path)], pages)) == (6, 0)
+    assert not is_whole_source(str(tmp_path), pages)
+    assert is_whole_source(str(tmp_path / "c.jsonl"), pages)
 
 
 def test_gold_texts_beside_pages_and_the_output_are_not_pages(tmp_path: Path) -> None:

@@ -63,11 +63,14 @@ def make_plan(
             from cleaner.batch.sinks import StreamSink
 
             return Plan("jsonl", StreamSink(stdout))
-        from cleaner.sources.files import is_pattern
+        from cleaner.sources.files import is_pattern, matching
 
         for target in targets:
-            named = target != "-" and not is_url(target) and not is_pattern(target)
-            if named and not os.path.lexists(target):
+            if target == "-" or is_url(target):
+                continue
+            if is_pattern(target) and not matching(target):
+                raise BadInput(f"{target}: no file matches the pattern")
+            if not is_pattern(target) and not os.path.lexists(target):
                 raise BadInput(f"{target}: no such file or folder")
         raise BadUsage("the input holds many pages; name a folder or a .jsonl file with -o, or use --format jsonl")
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -13,7 +12,7 @@ from cleaner.errors import BadInput, CleanerError
 from cleaner.output import Metadata, as_markdown, as_record, as_text, dropped_lines, front_matter, metadata
 from cleaner.page import CleanedPage, Kind, Page
 from cleaner.pipeline import Cleaner, Judged, held
-from cleaner.segmentation import detect_kind, segment
+from cleaner.segmentation import detect_kind, has_markup, segment
 from cleaner.sources import MAX_BYTES, Item
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ Body = Literal["text", "markdown"]
 # on; or the counting alone.
 Job = Literal["clean", "judge", "settle", "count"]
 HELD_CHARS: Final = 4_000_000  # pages held at once: enough for prediction to be cheap, little enough to stay small
-_TAG: Final = re.compile(r"<[a-zA-Z!?/]")
 
 
 class Settings(NamedTuple):
@@ -117,7 +115,7 @@ def to_page(item: Item, settings: Settings) -> Page:
     else:
         text = _encodable(data)
     hint = settings.kind if settings.kind != "auto" else item.kind
-    if settings.kind == "auto" and hint == "html" and not _TAG.search(text):
+    if settings.kind == "auto" and hint == "html" and not has_markup(text):
         hint = "text"  # a file named .html that somebody stripped of its tags
     if hint == "html":
         kind, markdown = Kind.HTML, False

@@ -183,7 +183,7 @@ def _clean_many(
     from cleaner.batch.counting import count_sites
     from cleaner.batch.run import run_batch
     from cleaner.batch.work import make_cleaner
-    from cleaner.sources import count_pages, open_sources
+    from cleaner.sources import count_others, count_pages, open_sources
 
     assert plan.sink is not None
     given = _loaded(sites_from)
@@ -215,6 +215,8 @@ def _clean_many(
             sites=counts if twice or given is not None else None, **running,
         )  # fmt: skip
     progress.finish(summary)
+    if not quiet and (others := count_others(paths, options)):
+        say(f"{others:,} files whose names tell of no page were passed over; --from page reads all files as pages")
     return FAILED if summary.failed else OK
 
 

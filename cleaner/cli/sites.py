@@ -76,7 +76,8 @@ def build(
         counts = count_sites(items, settings, pool, on_page=progress.on_counted, on_failure=progress.on_failure)
     progress.clear()
     if not len(counts):
-        raise BadOutput(f"{path}: not written: no site has two pages that could be read")
+        message = "no site has two pages that could be read and differ in more than numbers"
+        raise BadOutput(f"{path}: not written: {message}")
     counts.save(path)
     if not quiet:
         failed = f"; {progress.errors:,} pages failed" if progress.errors else ""

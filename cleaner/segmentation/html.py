@@ -20,9 +20,9 @@ _IFRAME = r"(?i:</?iframe\b[^>]*>)"
 _SWALLOWS = r"(?i:</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>)"
 
 
-def _title(parser: LexborHTMLParser) -> str:
-    """The page's own title."""
-    title = ""
+def _head(parser: LexborHTMLParser) -> tuple[str, str]:
+    """The page's own title, and the address that its links are relative to, if it gives one."""
+    title = base = ""
     head = parser.head
     node = head.child if head is not None else None
     while node is not None:
@@ -33,8 +33,10 @@ def _title(parser: LexborHTMLParser) -> str:
             attributes = node.attributes
             if (attributes.get("property") or attributes.get("name") or "").lower() == "og:title":
                 title = attributes.get("content") or title
+        elif tag == "base" and not base:
+            base = (node.attributes.get("href") or "").strip()
         node = node.next
-    return " ".join(title.split())
+    return " ".join(title.split()), base
 
 
 def segment_html(page: Page, *, links: bool = False) -> Lines:
@@ -56,4 +58,5 @@ def _segment(html: str, links: bool) -> Lines:
     if left_open and any(frame.child is not None for frame in parser.tags("iframe")):
         # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
         parser = LexborHTMLParser(re.sub(_IFRAME, " ", html))
-    return walk(parser.root, _title(parser), links)
+    title, base = _head(parser)
+    return walk(parser.root, title, links, base)

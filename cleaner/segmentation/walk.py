@@ -20,21 +20,25 @@ __all__ = ["walk"]
 # Never text that a reader sees as prose: code for the browser, form state, replaced content.
 SKIPPED = frozenset(
     "script style template svg iframe object embed canvas datalist audio video map noframes applet head title meta "
-    "link base".split()
+    "link base annotation annotation-xml".split()
 )
 SKIPPED_CONTROLS = frozenset(("select", "option", "textarea"))
-# Elements that do not break a line (HTML Living Standard: phrasing content), plus old presentational ones.
+# Elements that do not break a line (HTML Living Standard: phrasing content), plus old presentational ones and formulas.
 INLINE = frozenset(
-    "abbr acronym bdi bdo big cite code data del dfn em font i img ins kbd label mark math nobr q rb rp rt ruby "
-    "s samp small span strike sub sup time tt u var wbr mi mo mn mrow msup msub mtext".split()
+    "abbr acronym bdi bdo big blink cite code data del dfn em font i img ins kbd label mark nobr output q rb rp rt "
+    "ruby s samp small span strike sub sup time tt u var wbr "
+    "math maction menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow "
+    "ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover semantics".split()
 )
 HEADINGS = {f"h{i}": i for i in range(1, 7)}
 LISTS = frozenset(("ul", "ol", "menu"))
 # Inside the second a plain block, one of the first, only groups text.
 TRANSPARENT = frozenset(("p", "div", "section", "span", "center", "form"))
 KEEPS_TAG = frozenset(("li", "oli", "blockquote", "dd", "dt", "td", "th", "figcaption", "pre", *HEADINGS))
-# What the walk does with a node, by its name. Elements of all other names are blocks as well.
-TEXT, BLOCK, PHRASE, LINK, BOLD, SKIP, IMAGE, BREAK, INPUT, CONTROL = range(10)
+# What the walk does with a node, by its name. Elements that lexbor knows and this does not are blocks as well; those of
+# unknown names, which pages define as they like, go on with a line that has begun if they hold a few words, and are
+# blocks elsewhere.
+TEXT, BLOCK, PHRASE, LINK, BOLD, SKIP, IMAGE, BREAK, INPUT, CONTROL, UNKNOWN = range(11)
 _BLOCKS = "div p ul ol li td tr tbody table section article header footer nav aside main form button figure".split()
 _ROLES = {
     **dict.fromkeys((*_BLOCKS, *KEEPS_TAG), BLOCK),
@@ -100,8 +104,9 @@ def _inside(outer: _Context, tag: str) -> _Context:
 class _Walk:
     """The state of one walk; attributes are the columns being filled."""
 
-    def __init__(self, links: bool) -> None:
+    def __init__(self, links: bool, base: str) -> None:
         self.links = links
+        self.base = base
         self.texts: list[str] = []
         self.tags: list[str] = []
         self.level: list[int] = []
@@ -112,6 +117,8 @@ class _Walk:
         self.inline: list[int] = []
         self.noscript: list[int] = []
         self.markup: list[str] = []
+        self.parted: list[int] = []  # the lines that a blank line parts from the one above, in code
+        self.counting: list[int] = []  # lines of code that are nothing but 1, 2, 3 and so on
         # One entry for each block element; the root stands for the document.
         self.e_parent = [0]
         self.e_signature = [0]
@@ -148,6 +155,7 @@ class _Walk:
         marked: list[str] = []
         link_chars = link_count = bold_chars = 0
         line_inline = -1
+        gap = 0  # the block of code whose last line has a blank one below
         in_link = in_bold = 0
         images = controls = 0
         current = path = 0  # element and its path
@@ -158,7 +166,7 @@ class _Walk:
         href = ""
 
         def flush() -> None:
-            nonlocal link_chars, link_count, bold_chars, line_inline
+            nonlocal link_chars, link_count, bold_chars, line_inline, gap
             open_link = links and bool(in_link) and bool(href)
             if open_link:
                 _close_link(marked, href)
@@ -171,6 +179,12 @@ class _Walk:
             else:
                 text = " ".join(raw.split())
             if text:
+                if in_pre:
+                    if gap == current:
+                        self.parted.append(len(texts))
+                    gap = 0
+                    if text[0].isdigit() and _counts(text):
+                        self.counting.append(len(texts))
                 size = len(text)
                 texts.append(text)
                 tags.append(context.tag)
@@ -200,7 +214,11 @@ class _Walk:
             if tag_id in named:
                 tag, role = named[tag_id]
             else:
-                tag, role = named[tag_id] = _named(node)
+                tag, role = _named(node)
+                if role == UNKNOWN:
+                    role = PHRASE if any(pieces) and _is_phrase(node) else BLOCK
+                else:
+                    named[tag_id] = tag, role
             if role == TEXT:
                 # Not the blanks between two blocks, which are more than half of all text nodes.
                 if pieces or not node.is_empty_text_node or in_pre:
@@ -214,6 +232,8 @@ class _Walk:
                                 if links:
                                     marked.append(part)
                                 flush()
+                                if texts and element_of[-1] == current:
+                                    gap = current
                             text = parts[-1]
                             blank = text.isspace()
                         pieces.append(text)
@@ -286,6 +306,8 @@ class _Walk:
                         in_link += 1
                         link_count += 1
                         href = attributes.get("href") or ""
+                        if links and href and self.base:
+                            href = _joined(self.base, href)
                         if links and href:
                             pieces.append("")  # or nothing would be flushed
                             marked.append(_OPEN)
@@ -356,6 +378,8 @@ class _Walk:
             flush()
         e_last[0] = len(texts)
         self.images[0], self.controls[0] = images, controls
+        for line in reversed(self.counting):
+            self.drop_gutter(line)
 
     def join_row(self, first: int, row: int) -> None:
         """Make one line of a data row: every cell one short line, no block inside a cell."""
@@ -385,10 +409,34 @@ class _Walk:
             self.e_first[e] = min(self.e_first[e], end)
             self.e_last[e] = end
 
+    def drop_gutter(self, line: int) -> None:
+        """Take out the numbers of lines that stand beside code: as many as the next block of code has lines."""
+        code = self.element[line + 1] if line + 1 < len(self.texts) else -1
+        if code == self.element[line] or self.tags[line + 1 : line + 2] != ["pre"]:
+            return
+        end = line + 1
+        while end < len(self.texts) and self.element[end] == code:
+            end += 1
+        parts = self.texts[line + 1 : end]
+        fewest, count = sum(part.count("\n") + 1 for part in parts), self.texts[line].count("\n") + 1
+        if not fewest <= count <= fewest + 2 * (len(parts) - 1):  # blank lines between the parts
+            return
+        columns: list[list[Any]] = [
+            self.texts, self.tags, self.level, self.link_chars, self.link_count, self.bold_chars, self.element,
+            self.inline, self.noscript, *([self.markup] if self.links else []),
+        ]  # fmt: skip
+        for column in columns:
+            del column[line]
+        for ends in (self.e_first, self.e_last):
+            ends[:] = [at - (at > line) for at in ends]
+        self.parted = [at - (at > line) for at in self.parted]
+
     def lines(self, title: str) -> Lines:
         parents, path = _ints(self.e_parent), _ints(self.e_path)
         depth = _ints(self.depths)[path]
         depth[0] = 0  # the root, which has the path of <html>
+        blank_before = np.zeros(len(self.texts), dtype=np.int32)
+        blank_before[self.parted] = 1
         hidden = np.zeros(len(parents), dtype=np.int32)
         for start, stop in self.hidden:
             hidden[start:stop] = 1
@@ -400,7 +448,7 @@ class _Walk:
             link_count=_ints(self.link_count),
             bold_chars=_ints(self.bold_chars),
             level=_ints(self.level),
-            blank_before=np.zeros(len(self.texts), dtype=np.int32),
+            blank_before=blank_before,
             title=title,
             elements=Elements(
                 parent=parents,
@@ -423,9 +471,9 @@ class _Walk:
         )
 
 
-def walk(root: Any, title: str, links: bool) -> Lines:
-    """The lines below ``root``, a node or None."""
-    found = _Walk(links)
+def walk(root: Any, title: str, links: bool, base: str = "") -> Lines:
+    """The lines below ``root``, a node or None; ``base`` is the address that the page gives for its links."""
+    found = _Walk(links, base)
     if root is not None:
         found.run(root)
     return found.lines(title)
@@ -434,8 +482,25 @@ def walk(root: Any, title: str, links: bool) -> Lines:
 def _named(node: Any) -> tuple[str, int]:
     """A node's name, and what the walk does with it."""
     name = node.tag or ""
-    # Any other element is a block; comments and doctypes have names that begin with a hyphen.
-    return name, _ROLES.get(name, BLOCK if name[:1].isalpha() else SKIP)
+    if name in _ROLES:
+        return name, _ROLES[name]
+    # Comments and doctypes have names that begin with a hyphen.
+    return name, SKIP if not name[:1].isalpha() else BLOCK if node.tag_id < _OWN_NUMBERS else UNKNOWN
+
+
+def _is_phrase(node: Any) -> bool:
+    """Whether an element has text in it, and beside it only what breaks no line."""
+    child = node.first_child
+    has_text = False
+    for _ in range(_FEW):
+        if child is None:
+            return has_text
+        role = _named(child)[1]
+        if not (role == TEXT or BLOCK < role <= BOLD):
+            return False
+        has_text = has_text or (role == TEXT and not child.is_empty_text_node)
+        child = child.next
+    return False
 
 
 @cache
@@ -448,6 +513,7 @@ def _numbered() -> dict[int, tuple[str, int]]:
     return {node.tag_id: _named(node) for node in nodes if node.tag_id < _OWN_NUMBERS}
 
 
+_FEW = 9  # children of an element that is part of a sentence
 _OWN_NUMBERS = 1000  # those that lexbor gives to a name it does not know are addresses
 
 
@@ -484,6 +550,24 @@ def _hides(attributes: dict[str, Any]) -> bool:
         or attributes.get("aria-hidden") == "true"
         or bool(style and ("display:none" in style or "display: none" in style))
     )
+
+
+def _counts(text: str) -> bool:
+    """Whether there are several lines, and each is a whole number, one more than the line above."""
+    numbers = text.split()
+    if len(numbers) < 2 or len(numbers) != text.count("\n") + 1 or not all(map(str.isdecimal, numbers)):
+        return False
+    first = int(numbers[0][:9])
+    return numbers == [str(first + i) for i in range(len(numbers))]
+
+
+def _joined(base: str, href: str) -> str:
+    from urllib.parse import urljoin  # only for links that are asked for, on a page that has an address of its own
+
+    try:
+        return urljoin(base, href)
+    except ValueError:  # a hostile address such as "http://["
+        return href
 
 
 def _close_link(marked: list[str], href: str) -> None:

@@ -7,14 +7,22 @@ is wrong with it is an item of its own, so that one bad file costs a batch one r
 from typing import TYPE_CHECKING, Any
 
 from cleaner.sources.items import MAX_BYTES, Item, SourceOptions
-from cleaner.sources.reading import can_be_read_twice, count_pages, is_url, is_whole_source, open_source, open_sources
+from cleaner.sources.reading import (
+    can_be_read_twice,
+    count_others,
+    count_pages,
+    is_url,
+    is_whole_source,
+    open_source,
+    open_sources,
+)
 
 if TYPE_CHECKING:
     from cleaner.sources.web import fetch
 
 __all__ = [
-    "MAX_BYTES", "Item", "SourceOptions", "can_be_read_twice", "count_pages", "fetch", "is_url", "is_whole_source",
-    "open_source", "open_sources",
+    "MAX_BYTES", "Item", "SourceOptions", "can_be_read_twice", "count_others", "count_pages", "fetch", "is_url",
+    "is_whole_source", "open_source", "open_sources",
 ]  # fmt: skip
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import zipfile
 
 __all__ = [
-    "FOLDER_JOURNAL", "count_files", "is_one_page", "is_pattern", "is_stream", "open_container", "open_path",
-    "path_site", "rows_journal",
+    "FOLDER_JOURNAL", "count_files", "is_one_page", "is_pattern", "is_stream", "matching", "open_container",
+    "open_path", "path_site", "rows_journal",
 ]  # fmt: skip
 
 # What a name says about the content. `.html` files that hold no tag, and `.txt` files that are HTML, are common in
@@ -67,9 +67,10 @@ def rows_journal(name: str) -> str:
     return f".{name}.journal.json"
 
 
-def is_one_page(target: str) -> bool:
+def is_one_page(target: str, options: SourceOptions) -> bool:
     """Whether a path is that of one page, and not of a folder, a pattern or a file of many."""
-    return not Path(target).is_dir() and source_format(target) in ("page", None) and not is_pattern(target)
+    of_many = options.format == "auto" and source_format(target) not in ("page", None)
+    return not (of_many or Path(target).is_dir() or is_pattern(target))
 
 
 def is_stream(target: str) -> bool:
@@ -78,24 +79,29 @@ def is_stream(target: str) -> bool:
     return path.exists() and not path.is_dir() and not stat.S_ISREG(path.stat().st_mode)
 
 
-def count_files(folder: str) -> int | None:
-    """How many pages a folder holds; ``None`` where it has files of many, or is none."""
+def count_files(folder: str, options: SourceOptions) -> tuple[int | None, int]:
+    """How many pages a folder holds, and how many files that are passed over, for their names tell of no page.
+
+    The first is ``None`` where it has files of many pages, or is no folder.
+    """
     if not Path(folder).is_dir():
-        return None
-    total = 0
+        return None, 0
+    total = others = 0
+    several = options.format not in ("auto", "page")
     written: dict[str, str | None] = {}  # what an earlier run wrote to a folder, by its ending
     for at, below, names in os.walk(folder):
         there = set(names)
         ending = written.pop(at, None) or (_ending_of_run(Path(at), there) if at != folder else None)
         written.update({os.path.join(at, name): ending for name in below})  # noqa: PTH118 - as `os.walk` does
-        forms = [
-            source_format(name) for name in names
-            if not name.endswith(LABELS) and not _was_written(Path(at), name, there, ending)
-        ]  # fmt: skip
-        if any(form not in ("page", None) for form in forms):
-            return None
-        total += forms.count("page")
-    return total
+        found = [
+            name for name in names if not name.endswith(LABELS) and not _was_written(Path(at), name, there, ending)
+        ]
+        total += sum(_is_input(name, options) for name in found)
+        others += sum(not _is_input(name, options) and name[0] != "." for name in found)
+        several = several or (
+            options.format == "auto" and any(source_format(name) not in ("page", None) for name in found)
+        )
+    return None if several else total, others
 
 
 def open_path(target: str, options: SourceOptions, *, prefixed: bool = False) -> Iterator[Item]:
@@ -117,7 +123,7 @@ def is_pattern(target: str) -> bool:
 
 def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
     try:
-        files = sorted((name for name in _matching(target) if Path(name).is_file()), key=os.fsencode)
+        files = sorted((name for name in matching(target) if Path(name).is_file()), key=os.fsencode)
     except (ValueError, OSError) as error:
         yield Item(printable(target), "pattern", printable(target), error=f"cannot be looked for: {describe(error)}")
         return
@@ -130,7 +136,7 @@ def _pattern(target: str, options: SourceOptions) -> Iterator[Item]:
         yield Item(printable(target), "pattern", printable(target), error="no file matches the pattern")
 
 
-def _matching(pattern: str) -> set[str]:
+def matching(pattern: str) -> set[str]:
     """What matches a pattern, hidden names only where it has them so; ``**`` is any number of folders, links left out.
 
     `glob.glob` follows links there, and ends never where two lead back into their own folder; `Path.glob` means
@@ -147,7 +153,7 @@ def _matching(pattern: str) -> set[str]:
         for folder, below, _ in os.walk(base or "."):
             below[:] = [name for name in below if not name.startswith(".")]
             inside = folder if base else folder[2:]  # without "./"
-            found |= _matching(os.path.join(glob.escape(inside), rest))  # noqa: PTH118 - keeps a leading "./"
+            found |= matching(os.path.join(glob.escape(inside), rest))  # noqa: PTH118 - keeps a leading "./"
     return found
 
 
@@ -294,7 +300,7 @@ def _resolved(path: Path) -> Path | None:
 
 
 def _is_input(name: str, options: SourceOptions) -> bool:
-    return source_format(name) is not None or options.format not in ("auto", "page")
+    return source_format(name) is not None or options.format != "auto"
 
 
 def _was_written(folder: Path, name: str, names: set[str], ending: str | None) -> bool:

@@ -8,7 +8,15 @@ from collections.abc import Generator, Iterable, Iterator
 from cleaner.errors import BadInput, FetchFailed
 from cleaner.sources.items import Item, SourceOptions, describe, left_of, name_from_url, read_stream
 
-__all__ = ["can_be_read_twice", "count_pages", "is_url", "is_whole_source", "open_source", "open_sources"]
+__all__ = [
+    "can_be_read_twice",
+    "count_others",
+    "count_pages",
+    "is_url",
+    "is_whole_source",
+    "open_source",
+    "open_sources",
+]
 
 # `cleaner.sources.files` is imported where a path is given: a page from standard input need not wait for it.
 
@@ -20,13 +28,13 @@ def is_url(target: str) -> bool:
 
 def is_whole_source(target: str, options: SourceOptions) -> bool:
     """Whether a target is one page (a file, a URL, standard input) and not a source of many."""
-    if options.format != "auto":
-        return options.format == "page"
+    if options.format not in ("auto", "page"):
+        return False
     if target == "-" or is_url(target):
         return True
     from cleaner.sources.files import is_one_page
 
-    return is_one_page(target)
+    return is_one_page(target, options)
 
 
 def can_be_read_twice(targets: Iterable[str], options: SourceOptions) -> bool:
@@ -47,11 +55,18 @@ def count_pages(targets: Iterable[str], options: SourceOptions) -> int | None:
         if is_whole_source(target, options):
             total += 1
             continue
-        below = count_files(target) if options.format == "auto" else None
+        below, _ = count_files(target, options)
         if below is None:
             return None
         total += below
     return total
+
+
+def count_others(targets: Iterable[str], options: SourceOptions) -> int:
+    """How many files of the folders among the targets are passed over, because their names tell of no page."""
+    from cleaner.sources.files import count_files
+
+    return sum(count_files(target, options)[1] for target in targets if target != "-" and not is_url(target))
 
 
 def open_sources(targets: Iterable[str], options: SourceOptions) -> Generator[Item, None, None]:

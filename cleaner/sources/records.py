@@ -155,7 +155,8 @@ def _row_item(row: Mapping[str, Any], at: str, name: str, label: str, options: S
     url = url if isinstance(url, str) and url else None
     if field is None:
         wanted = options.text_field or " or ".join(TEXT_FIELDS)
-        return Item(item_id, name, label, url=url, error=f"no field {wanted}; name the field with --text-field")
+        error = f"no field {wanted}; name the field with --text-field"
+        return Item(item_id, name, label, url=url, error=error if item_id == at else f"{error} ({at})")
     value = row[field]
     if value is None:
         value = ""

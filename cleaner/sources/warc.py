@@ -156,8 +156,11 @@ def _item(record: Any, label: str, at: int, options: SourceOptions) -> Item | No
         kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind not in PAGE_TYPES:
             return None
-        # A conversion record is UTF-8 by the format's definition.
-        return Item(item_id, name, label, url=url, data=block, charset="utf-8", language=language)
+        # A conversion record is UTF-8 by the format's definition, and text whatever it shows.
+        return Item(
+            item_id, name, label, url=url, data=block, charset="utf-8", language=language,
+            kind="text" if kind == "text/plain" else "auto",
+        )  # fmt: skip
     head, _, body = block.partition(b"\r\n\r\n")
     status_line, _, fields = head.partition(b"\r\n")
     status = status_line.split()[1:2]
