@@ -23,7 +23,9 @@ SAMPLE_BYTES: Final = 8192  # what detection and the binary test see
 CONTROL_SHARE: Final = 0.05  # compressed data has 10 % control bytes, text has none
 CHANCE_BYTES: Final = 12  # this few continuation bytes of a CJK page may form UTF-8 by chance ("联通" in GBK does)
 BAD_SHARE: Final = 0.02  # an encoding with more bad sequences than this among its non-ASCII characters is refuted
-FEW_ACCENTS: Final = 0.005  # of all letters: English has fewer, what is not western has more
+# Below so many accents, and such a share of all letters, nothing but letters that western languages do not have tells
+# that a Latin text is of another code page. English has fewer.
+FEW_ACCENTS: Final = (8, 0.005)
 UTF8_BAD_SHARE: Final = 0.2  # valid multi-byte UTF-8 is much stronger evidence: a few spliced-in bytes do not refute it
 
 # What the WHATWG standard reads under another name than Python does.
@@ -78,8 +80,10 @@ _TAG: Final = rb"<[^<>]{0,2000}>"
 _SCRIPT: Final = rb"(?is:<(script|style)\b.*?(?:</\1|\Z))"
 _HIGH: Final = rb"[\x80-\xff]"
 _HIGH_RUN: Final = rb"[\x80-\x9f\xa1-\xff]{2,}"  # no-break spaces stand in rows in any language
+# Letters of the other Latin code pages where windows-1252 has signs or Icelandic letters, after a letter.
+_NOT_WESTERN: Final = rb"[A-Za-z][\x8d-\x8f\x9a\x9d-\x9f\xa3\xa5\xaf\xb3\xb9\xbc\xbe\xbf\xf0\xfd\xfe]"
 # A letter with an accent, in whichever Latin code page: within a word, and no mark of all of them.
-_ACCENTED: Final = rb"[A-Za-z](?=[\x80-\xff][A-Za-z])[^\x82\x84\x85\x91-\x97\xa0]"
+_ACCENTED: Final = rb"[A-Za-z][\x80\x81\x83\x86-\x90\x98-\x9f\xa1-\xff](?=[A-Za-z\x80-\xff])"
 
 
 class Decoded(NamedTuple):
@@ -229,13 +233,16 @@ def _wide_script(sample: bytes) -> str | None:
     All of it must be text then, and nothing of it what UTF-8 or a Latin code page with a NUL in it looks like.
     """
     others = sample.translate(None, b"\0")
-    latin = len(others) - len(others.translate(None, b" abcdefghijklmnopqrstuvwxyz"))
-    if latin > 0.4 * len(others) or (not others.isascii() and _bad_share(_read(others, "utf-8")) <= UTF8_BAD_SHARE):
+    shown = len(others) - len(others.translate(None, bytes(range(32, 127))))
+    high = len(sample.translate(None, _ASCII))
+    if high > 0.65 * len(sample) and len(others) > 0.95 * len(sample):  # two bytes a character, but none of UTF-16
+        return None
+    if shown > 0.8 * len(others) or (not others.isascii() and _bad_share(_read(others, "utf-8")) <= UTF8_BAD_SHARE):
         return None
     readings = [(sample.decode(encoding, "replace"), encoding) for encoding in ("utf-16-le", "utf-16-be")]
     blanks, text, encoding = max((text.count(" ") + text.count("\n"), text, encoding) for text, encoding in readings)
-    odd = sum(not (char.isprintable() or char.isspace()) for char in text)
-    return encoding if blanks > 1 and odd <= 0.01 * len(text) else None
+    odd = sum(char == "\ufffd" or not (char.isprintable() or char.isspace()) for char in text)
+    return encoding if blanks > 1 and odd <= 1 + 0.01 * len(text) else None
 
 
 def _non_ascii_sample(data: bytes) -> bytes:
@@ -268,13 +275,17 @@ def _looks_western(sample: bytes) -> bool:
 def _detect(data: bytes) -> str:
     """The likeliest encoding of undeclared bytes that are not UTF-8, by Firefox's detector on a bounded sample.
 
-    It takes every byte for a letter: an English page of a few pound signs or quotation marks is Polish to it. So it is
-    asked only where words have accents.
+    It takes every byte for a letter: an English page of a few pound signs or quotation marks is Polish to it, and so
+    are two French words. So it is asked only where many words have accents, or letters that are not western.
     """
     sample = _non_ascii_sample(data)
-    letters = sample.translate(None, _NO_LETTERS)
-    if _looks_western(sample) and len(re.findall(_ACCENTED, sample)) < FEW_ACCENTS * len(letters):
-        return "cp1252"
+    if _looks_western(sample):
+        accents, letters = len(re.findall(_ACCENTED, sample)), len(sample.translate(None, _NO_LETTERS))
+        strange, high = len(re.findall(_NOT_WESTERN, sample)), len(sample.translate(None, _ASCII))
+        few, share = FEW_ACCENTS
+        if (accents < few and strange <= 0.05 * high) or accents < share * letters:
+            return "cp1252"
     from chardetng_py import detect  # type: ignore[import-untyped,unused-ignore]  # few pages need it
 
-    return known_encoding(detect(sample)) or "cp1252"
+    found = known_encoding(detect(sample)) or "cp1252"
+    return found if _bad_share(_read(sample, found)) <= BAD_SHARE else "cp1252"

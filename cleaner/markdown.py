@@ -41,7 +41,7 @@ def as_markdown(page: CleanedPage, *, links: bool = False) -> str:
     if page.page.kind is Kind.TEXT:
         return page.text
     places = _Places(page.segmented)
-    writer = _Markdown(places, page.page.url if links else None, links)
+    writer = _Markdown(places, _joined(page.page.url, page.segmented.base) or page.page.url if links else None, links)
     for tag, block in _blocks(page.lines, places):
         writer.write(tag, block)
     return "\n".join(writer.out).strip("\n")
@@ -224,13 +224,10 @@ class _Markdown:
             self.out.append(f"**{text}**" if tag == "dt" else _guard(text))
 
     def _code(self, block: list[_Numbered]) -> None:
+        # Segmentation cuts code at its blank lines; other lines are elements of their own, as highlighters make.
         code = ""
-        before = -1
-        for i, line in block:
-            # Segmentation cuts code at its blank lines; other lines are elements of their own, as highlighters make.
-            same = before >= 0 and self.places.element[i] == self.places.element[before]
-            code += ("\n\n" if same else "\n" if code else "") + line.text
-            before = i
+        for _, line in block:
+            code += (("\n\n" if line.blank_before else "\n") if code else "") + line.text
         longest = max((len(run) for run in _FENCES.findall(code)), default=2)
         fence = "`" * (longest + 1)
         self.out += [fence, code, fence]
@@ -300,14 +297,19 @@ class _Markdown:
         return "".join(out)
 
     def _link(self, label: str, target: str) -> str:
-        try:
-            target = urljoin(self.base, target) if self.base else target
-        except ValueError:  # a hostile href such as "http://[": keep what it says
-            target = ""
+        target = _joined(self.base, target)
         if not target or not _FOLLOWED.match(target):
             return _escape(label)
         text = _BRACKET.sub(r"\\\g<0>", _escape(label))
         return f"[{text}]({target.replace('(', '%28').replace('<', '%3C')})"
+
+
+def _joined(base: str | None, target: str) -> str:
+    """An address as seen from another; none where one is hostile, such as ``http://[``."""
+    try:
+        return urljoin(base, target) if base else target
+    except ValueError:
+        return ""
 
 
 def _flat(text: str) -> str:

@@ -82,19 +82,20 @@ class Lines:
     without the addresses of links and the marks of Markdown, for HTML the line itself. ``tags`` names the innermost
     block element (for text: what the mark-up of a Markdown line says, else ``p``). ``link_chars`` counts characters of
     ``plain`` inside links, ``blank_before`` the blank lines above a line of a text page, or of code. ``elements`` and
-    ``element`` are set for HTML only: without HTML the containers are unknown, not empty.
+    ``element`` are set for HTML only: without HTML the containers are unknown, not empty. ``base`` is the address that
+    an HTML page gives for its links, if any.
     """
 
     __slots__ = (
-        "blank_before", "bold_chars", "element", "elements", "inline", "kind", "level", "link_chars", "link_count",
-        "markdown", "markup", "noscript", "plain", "tags", "texts", "title",
+        "base", "blank_before", "bold_chars", "element", "elements", "inline", "kind", "level", "link_chars",
+        "link_count", "markdown", "markup", "noscript", "plain", "tags", "texts", "title",
     )  # fmt: skip
 
     def __init__(
         self, kind: Kind, texts: list[str], tags: list[str], link_chars: Ints, link_count: Ints, bold_chars: Ints,
         level: Ints, blank_before: Ints, title: str = "", elements: Elements | None = None, element: Ints | None = None,
         inline: Ints | None = None, noscript: Ints | None = None, markup: list[str] | None = None,
-        markdown: bool = False, plain: list[str] | None = None,
+        markdown: bool = False, plain: list[str] | None = None, base: str = "",
     ) -> None:  # fmt: skip
         self.kind: Final = kind
         self.texts: Final = texts
@@ -112,6 +113,7 @@ class Lines:
         self.noscript: Final = noscript
         self.markup: Final = markup
         self.markdown: Final = markdown
+        self.base: Final = base
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -195,10 +197,11 @@ class CleanedPage:
         if not self.segmented.blank_before.any():
             return "\n".join(texts[i] for i in keep)
         blank = self.segmented.blank_before.tolist()
+        block = self.segmented.element.tolist() if self.segmented.element is not None else [0] * len(texts)
         out: list[str] = []
         last = -1
         for i in keep:
-            gap = last >= 0 and any(blank[j] for j in range(last + 1, i + 1))
+            gap = last >= 0 and block[last] == block[i] and any(blank[j] for j in range(last + 1, i + 1))
             out.append(("\n" if gap else "") + texts[i])
             last = i
         return "\n".join(out)

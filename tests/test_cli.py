@@ -176,7 +176,7 @@ def test_files_that_are_passed_over_are_told_of(tmp_path: Path, model: str) -> N
         (tmp_path / name).write_text(story())
     done = run("clean", tmp_path, "-o", tmp_path / "out.jsonl", "--model", model)
     assert json.loads(done.stderr.splitlines()[0])["pages"] == 1
-    assert b"1 files whose names tell of no page were passed over; --from page" in done.stderr
+    assert b"whose names tell of no page: 1; --from page" in done.stderr
     done = run("clean", tmp_path, "-o", tmp_path / "out2.jsonl", "--from", "page", "--model", model, "--quiet")
     assert (done.returncode, done.stderr) == (0, b"")
     assert len((tmp_path / "out2.jsonl").read_text().splitlines()) == 2

@@ -19,10 +19,8 @@ GREEK = "Το πλοίο για τα βόρεια νησιά έφυγε από �
 FRENCH = "Le bac pour les îles du nord a quitté le port avec une heure de retard ; ça n'a gêné personne à bord."
 GERMAN = "Die Fähre zu den nördlichen Inseln verließ den Hafen wegen des Nebels über der Bucht etwas später."
 POLISH = "Prom na północne wyspy wypłynął z portu godzinę później z powodu mgły. Nikt się nie skarżył."
-CZECH = "Trajekt na severní ostrovy vyplul z přístavu o hodinu později kvůli mlze. Nikdo si nestěžoval, že čeká."
-HUNGARIAN = (
-    "A komp az északi szigetekre a köd miatt egy órával később hagyta el a kikötőt. Senki sem panaszkodott, ültek."
-)
+CZECH = "Trajekt vyplul kvůli mlze o hodinu později, protože dělníci včera večeři nestíhali; nikdo si nestěžoval."
+HUNGARIAN = "A főszakács délelőtt ételeket főzött, mert a komp egy órával később, köd után hagyta el a kikötőt."
 TURKISH = "Kuzey adalarına giden vapur sis yüzünden limandan bir saat geç ayrıldı. Kimse şikâyet etmedi; çorba vardı."
 ENGLISH = "The ferry’s fare is £5 – “a bargain”, says Renée of Fast® Boats: it left an hour late » because of the fog."
 
@@ -192,12 +190,20 @@ def test_wide_text_in_any_script_needs_no_mark(text: str, encoding: str) -> None
     assert decode(text.encode(encoding)) == (text, encoding, 0, False)
 
 
-@pytest.mark.parametrize(("text", "encoding"), [*UNDECLARED, (RUSSIAN, "utf-8"), (CHINESE, "utf-8"), (POLISH, "utf-8")])
-def test_a_nul_in_a_text_makes_it_no_wide_one(text: str, encoding: str) -> None:
+NOT_WIDE = [*UNDECLARED, (RUSSIAN, "utf-8"), (CHINESE, "utf-8"), (POLISH, "utf-8"), ("TOTAL 123 \n1,22,333\n", "ascii")]
+
+
+@pytest.mark.parametrize(("text", "encoding"), NOT_WIDE)
+def test_nuls_in_a_text_make_it_no_wide_one(text: str, encoding: str) -> None:
     data = text.encode(encoding)
-    for place in (0, len(data)):
-        found = decode(data[:place] + b" \0 " + data[place:])
-        assert text in found.text
+    for nuls in (b" \0 \0\n", b"\0 \0\n", b"\n\0\0 "):
+        assert text in decode(nuls + data).text
+        assert text in decode(data + nuls + data).text
+
+
+@pytest.mark.parametrize("text", ["A naïve plan.", "Chaîne du maître : l'île et son cœur.", "Benoît", "A fête, a café"])
+def test_a_few_accents_are_western(text: str) -> None:
+    assert decode(text.encode("cp1252")) == (text, "cp1252", 0, False)
 
 
 def test_japanese_in_seven_bits_needs_no_declaration() -> None:

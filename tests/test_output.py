@@ -192,8 +192,22 @@ def test_record_has_the_documented_fields_and_counts() -> None:
 
 
 def test_code_keeps_its_blank_lines_in_text() -> None:
-    page = cleaned("<p>Before.</p><pre>a\n\n\nb\n\nad\n\nc</pre><pre>d</pre>", drop="ad")
-    assert page.text == "Before.\na\n\nb\n\nc\nd"
+    page = cleaned("<p>Before.</p><pre>a\n\n\nb\n\nad\n\nc</pre><pre>d<hr>e</pre>", drop="ad")
+    assert page.text == "Before.\na\n\nb\n\nc\nd\ne"
+    assert as_markdown(page) == "Before.\n\n```\na\n\nb\n\nc\n```\n\n```\nd\ne\n```"
+
+
+def test_blank_lines_of_code_that_is_dropped_go_with_it() -> None:
+    assert cleaned("<p>x</p><pre>ad\n\nad</pre><p>y</p>", drop="ad").text == "x\ny"
+    assert cleaned("<pre>a\n\nad</pre><p>y</p>", drop="ad").text == "a\ny"
+
+
+def test_links_are_relative_to_the_address_that_the_page_gives() -> None:
+    page = cleaned(
+        "<head><base href='/docs/'></head><p><a href=vote.html>a</a> <a href=http://[>b</a></p>",
+        url="https://x.example/a/b", links=True,
+    )  # fmt: skip
+    assert as_markdown(page, links=True) == "[a](https://x.example/docs/vote.html) b"
 
 
 def test_code_with_blank_lines_is_counted_by_the_lines_it_has() -> None:

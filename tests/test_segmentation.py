@@ -122,11 +122,16 @@ def check(lines: Lines) -> None:
             "<p>See <x-card><p>a block</p></x-card> and <x-list><x-item>a</x-item><x-item>b</x-item></x-list>",
             ["See", "a block", "and", "a", "b"],
         ),
+        (
+            "<p>to <a:p><a:q>York</a:q>, <a:r>UK</a:r></a:p> by <x-u><!-- --><a href=u>Bob</a></x-u>",
+            ["to York, UK by Bob"],
+        ),
+        ("<p><math><mtable><mtr><mtd>1</mtd><mtd>0</mtd></mtr><mtr><mtd>2</mtd></mtr></mtable></math>", ["1 0 2"]),
         ("<x-a>one</x-a><x-a>two</x-a>", ["one", "two"]),
         (
             "<p>Let <math><semantics><mrow><mi>f</mi><mo>=</mo><mfrac><mi>a</mi><msqrt><mi>b</mi></msqrt></mfrac>"
             "</mrow><annotation encoding='application/x-tex'>f=\\frac</annotation></semantics></math> be given.</p>",
-            ["Let f=ab be given."],
+            ["Let f=a/b be given."],
         ),
         ("<title>not a line</title><p>a line</p>", ["a line"]),
         ("<p>\0a\0</p>", ["a"]),
@@ -221,6 +226,9 @@ def test_the_numbers_beside_code_are_no_line(gutter: str) -> None:
         "<pre>1\n2\n3\n4\n5</pre><pre>print(x)</pre>",
         "<pre>1\n2</pre><pre>a\nb\nc\nd\ne\nf</pre>",
         "<pre>2\n4</pre><pre>a\nb</pre>",
+        "<pre>7\n8</pre><pre>15\n56</pre>",
+        "<table><tr><td><pre>1\n2</pre></td><td><pre>1\n2</pre></td></tr></table>",
+        "<table><tr><td><pre>1\n2</pre></td></tr><tr><td><pre>a\nb</pre></td></tr></table>",
         "<pre>1\n2</pre>",
     ],
 )
@@ -229,9 +237,34 @@ def test_numbers_that_are_content_stay(page: str) -> None:
     assert html(page).texts[0][0].isdigit()
 
 
-def test_links_are_relative_to_the_address_that_a_page_gives() -> None:
-    page = "<head><base href='https://cdn.example/docs/'><base href='/no'></head><p><a href=vote.html>a</a> <a href=http://[>b</a>"
-    assert html(page, links=True).markup == ["[a](https://cdn.example/docs/vote.html) [b](http://[)"]
+def test_a_row_of_numbers_within_code_is_a_row() -> None:
+    page = "<pre><table><tr><td>x</td><td>1\n2</td></tr></table></pre><p>Prose.</p><pre>one line</pre>"
+    assert html(page).texts == ["x\t1\n2", "Prose.", "one line"]
+
+
+def test_many_gutters_cost_no_more_than_other_lines() -> None:
+    lines = html("<table><tr><td><pre>1\n2</pre></td><td><pre>a\nb</pre></td></tr></table>" * 5_000)
+    assert lines.texts == ["a\nb"] * 5_000
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p><a href=x> <x-t>one</x-t> two</a></p>",
+        "<a href=x><div>t</div> <x-t>a</x-t> b</a>",
+        "<pre> <x-t>a</x-t> b</pre>",
+        "<p>a <mfrac><mi>1</mi><mi>2</mi></mfrac> <a href=x><mfrac><mi>1</mi><mi>2</mi></mfrac></a>",
+    ],
+)
+def test_links_that_are_asked_for_part_no_line(page: str) -> None:
+    assert html(page).texts == html(page, links=True).texts
+
+
+def test_the_address_that_a_page_gives_for_its_links() -> None:
+    head = "<head><base href=' https://cdn.example/docs/ '><base href='/no'></head>"
+    assert html(head + "<p>x").base == "https://cdn.example/docs/"
+    assert html("<p>x").base == ""
+    assert len(html(f"<head><base href='http://x/{'a' * 20_000}'></head><p>x").base) == 1000
 
 
 def test_posts_in_noscript_are_lines_with_evidence() -> None:
@@ -621,20 +654,13 @@ PROSE = "The ferry left an hour late because of the fog, and nobody minded much.
         ("#include <stdio.h>\nint main(void) { return 0; }\n", Kind.TEXT, False),
         ("Dear <name>,\nplease write to <address@example.org>.\n", Kind.TEXT, False),
         ("由于大雾，渡轮晚了一个小时。\n船上没有人抱怨。", Kind.TEXT, False),
-        (
-            '<p align="center">\n  <img src="a.png"\n   alt="a">\n</p>\n\n# Ferry\n\nA [library](x).\n\n- one\n',
-            Kind.TEXT,
-            True,
-        ),
-        ("<!-- begin -->\n\n# Ferry\n\n- one\n- two\n<br>\n<br>\n", Kind.TEXT, True),
-        (
-            "HTML paragraphs\nThe <p> element is one.\n"
-            + PROSE
-            + "<p>This is one.</p>\n<p>\nTwo\n</p>\nTry it\n"
-            + PROSE,
-            Kind.TEXT,
-            False,
-        ),
+        ('<p align="center">\n\n# Ferry\n\n' + f"<https://a.example>\n\n{PROSE}\n\n- one\n" * 3, Kind.TEXT, True),
+        (f"<!-- begin -->\n\n# Ferry\n\n- one\n\n{PROSE}\n\n<br>\n<br>\n", Kind.TEXT, True),
+        ("<title>T</title>\n<h1>T</h1>\n" + (PROSE + "written by\nhand.<P>\n") * 3, Kind.HTML, False),
+        ("<h1>A</h1>\n" + (PROSE + "<br><br>\n") * 4, Kind.HTML, False),
+        (PROSE + '<div class="x">\n' + PROSE * 4 + "</div>\n<p>\nend\n</p>", Kind.HTML, False),
+        (f"<h2>A</h2>\n\n{PROSE}\n{PROSE}\n<img src=a>\n\n{PROSE}<a href=x>b</a>", Kind.HTML, False),
+        ("<?xml version='1.0'?>\n<rss><channel><title>T</title>\n<item></item></channel></rss>", Kind.HTML, False),
         ("<script>\n" + "var x = 1;\n" * 40 + "</script>\n<div>\n" + PROSE * 3 + "</div>", Kind.HTML, False),
         ("<p>" + PROSE * 2 + "<p>" + PROSE * 2, Kind.HTML, False),
         ('<img src="a.png"><br>\n<a href="x">a</a>', Kind.HTML, False),

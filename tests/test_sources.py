@@ -118,8 +118,8 @@ def test_files_with_other_names_are_counted_and_can_be_asked_for(tmp_path: Path)
     assert (count_pages([str(tmp_path)], OPTIONS), count_others([str(tmp_path)], OPTIONS)) == (None, 3)
     pages = OPTIONS._replace(format="page")
     found = items(tmp_path, format="page")
-    assert [item.name for item in found] == [".hidden", "12345", "a.html", "b.php", "c.jsonl", "index.html?p=2"]
-    assert (count_pages([str(tmp_path)], pages), count_others([str(tmp_path)], pages)) == (6, 0)
+    assert [item.name for item in found] == ["12345", "a.html", "b.php", "c.jsonl", "index.html?p=2"]
+    assert (count_pages([str(tmp_path)], pages), count_others([str(tmp_path)], pages)) == (5, 0)
     assert not is_whole_source(str(tmp_path), pages)
     assert is_whole_source(str(tmp_path / "c.jsonl"), pages)
 

@@ -37,7 +37,8 @@ def pack(judged: Judged, *, places: bool, with_metadata: bool) -> bytes:
     head = {
         "kind": page.kind, "encoding": page.encoding, "replaced": page.replaced, "markdown": page.markdown,
         "language": language(page), "meta": metadata(page) if with_metadata else None,
-        "tags": lines.tags, "markup": lines.markup, "plain": lines.plain if lines.plain != lines.texts else None,
+        "tags": lines.tags, "base": lines.base, "markup": lines.markup,
+        "plain": lines.plain if lines.plain != lines.texts else None,
         "elements": [tag for tag, _ in elements.signatures] if elements is not None else None,
         "numbers": list(elements.numbers.items()) if elements is not None else [],
     }  # fmt: skip
@@ -83,7 +84,7 @@ def unpack(data: bytes, item: Item) -> Unpacked:
         head["tags"],
         link_chars=_NONE, link_count=_NONE, bold_chars=_NONE, level=level, blank_before=blank_before,
         elements=_elements(parent, signature, head) if head["elements"] is not None else None,
-        element=element, markup=head["markup"], plain=head["plain"],
+        element=element, markup=head["markup"], plain=head["plain"], base=head["base"],
     )  # fmt: skip
     return Unpacked(
         Judged(page, lines, probabilities, words.astype(np.int64), hashes, templates ^ hashes),

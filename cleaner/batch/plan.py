@@ -68,7 +68,7 @@ def make_plan(
         for target in targets:
             if target == "-" or is_url(target):
                 continue
-            if is_pattern(target) and not matching(target):
+            if is_pattern(target) and not any(map(os.path.isfile, matching(target))):
                 raise BadInput(f"{target}: no file matches the pattern")
             if not is_pattern(target) and not os.path.lexists(target):
                 raise BadInput(f"{target}: no such file or folder")

@@ -216,7 +216,7 @@ def _clean_many(
         )  # fmt: skip
     progress.finish(summary)
     if not quiet and (others := count_others(paths, options)):
-        say(f"{others:,} files whose names tell of no page were passed over; --from page reads all files as pages")
+        say(f"files passed over, whose names tell of no page: {others:,}; --from page reads all files as pages")
     return FAILED if summary.failed else OK
 
 

@@ -6,6 +6,7 @@ import re
 
 from cleaner.page import Kind, Lines, Page
 from cleaner.segmentation.html import segment_html
+from cleaner.segmentation.walk import NAMES
 
 __all__ = ["detect_kind", "has_markup", "segment"]
 
@@ -25,60 +26,60 @@ _DOCUMENT = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _SAMPLE = 200_000
-_HIDDEN = r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\b|\Z)"
-_ANY_TAG = r"""<(/?)([a-zA-Z][\w:-]*+)(?:[^<>"']|"[^"]*"|'[^']*')*+>"""
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_OPEN, _END, _ALONE = "\x01\x02\x03"
+# Neither an address (``<https://…>``, ``<a@b.example>``) nor what programs write in angle brackets and end at once.
+_ANY_TAG = r"""<(/?)([a-zA-Z][\w-]*+)(?=[\s/>])(?:[^<>"']|"[^"]*"|'[^']*')*+>"""
+_HIDDEN = r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\b|\Z)|<[?!][^<>]*>|`[^`\n]*`"
+_BLANK = r"\n[ \t\r]*\n"
+# Elements that must be closed, so that what stands in them can be told.
+_CONTAINERS = frozenset(
+    "article aside blockquote body center details div dl figure footer form header main nav ol pre section select "
+    "table ul".split()
+)
 
 
 def detect_kind(text: str) -> tuple[Kind, bool]:
     """Tell HTML from text, and for text whether it is Markdown: ``(kind, markdown)``.
 
-    A document that begins like HTML is HTML. Otherwise tags must be common, and most lines must be inside of elements
-    or have a tag: a text that quotes a tag or two, that shows HTML inside a Markdown code fence or between its own
-    lines, or a Markdown page with a head of HTML, stays text.
+    A document that begins like HTML is HTML. Otherwise tags must be common: a text that quotes a tag or two, or shows
+    HTML inside a Markdown code fence, stays text. So does a Markdown page with some HTML, as the head of a README has.
     """
     if _DOCUMENT.match(text[:5000]):
         return Kind.HTML, False
     sample = text[:_SAMPLE]
+    from cleaner.segmentation.text import LINK  # only text pages wait for its patterns
+
+    markdown = len(LINK.findall(sample)) + len(re.findall(_MARKDOWN, sample, re.M)) >= 2
     if "<" in sample:
         unfenced = re.sub(r"```.*?(?:```|\Z)", "", sample, flags=re.S) if "```" in sample else sample
         tags = len(re.findall(_HTML, unfenced, re.I)) + len(re.findall(_CLOSE, unfenced, re.I))
         filled = sum(1 for line in unfenced.splitlines() if line.strip())
-        if tags >= 2 and (tags >= 0.2 * filled or unfenced.lstrip()[:1] == "<") and not _mostly_loose(unfenced):
+        common = tags >= 2 and (tags >= 0.2 * filled or unfenced.lstrip()[:1] == "<")
+        if common and not (markdown and _mostly_loose(unfenced)):
             return Kind.HTML, False
-    from cleaner.segmentation.text import LINK  # only text pages wait for its patterns
-
-    marks = len(LINK.findall(sample)) + len(re.findall(_MARKDOWN, sample, re.M))
-    return Kind.TEXT, marks >= 2
+    return Kind.TEXT, markdown
 
 
 def has_markup(text: str) -> bool:
     """Whether a text holds any HTML element that is known by name, an end tag, a comment or a declaration."""
-    return "<" in text and any(re.search(pattern, text, re.I) for pattern in (_HTML, _CLOSE, _DECLARATION))
+    if "<" not in text:
+        return False
+    if re.search(_CLOSE, text, re.I) or re.search(_DECLARATION, text, re.I):
+        return True
+    return any(match[2].lower() in NAMES for match in re.finditer(_ANY_TAG, text))
 
 
 def _mostly_loose(sample: str) -> bool:
-    """Whether more than half of the text is in lines that have no tag and stand in no element.
-
-    An element is one whose tag begins a line: those in the midst of a line are as often talked about.
-    """
-
-    def sign(tag: re.Match[str]) -> str:
-        alone = tag[2].lower() in _VOID or tag[0][-2] == "/"
-        return (_END if tag[1] else _ALONE if alone else _OPEN) + "\n" * tag[0].count("\n")
-
-    text = re.sub(_HIDDEN, _ALONE, sample, flags=re.I | re.S)
+    """Whether more than half of the text is in paragraphs, parted by blank lines, with no tag and no element around."""
     every = loose = depth = 0
-    for line in re.sub(_ANY_TAG, sign, text).splitlines():
-        line = line.strip()
-        opened, ended = line.count(_OPEN), line.count(_END)
-        size = len(line) - opened - ended - line.count(_ALONE)
-        every += size
-        if not depth and size == len(line):
+    for paragraph in re.split(_BLANK, re.sub(_HIDDEN, "", sample, flags=re.I | re.S)):
+        size = len(paragraph.strip())
+        tags = list(re.finditer(_ANY_TAG, paragraph)) if "<" in paragraph else []
+        if not tags and not depth:
             loose += size
-        if opened <= ended or line[0] in (_OPEN, _END, _ALONE):
-            depth = max(0, depth + opened - ended)
+        every += size - sum(len(tag[0]) for tag in tags)
+        for tag in tags:
+            if tag[2].lower() in _CONTAINERS:
+                depth = max(0, depth - 1) if tag[1] else depth + 1
     return loose > 0.5 * every
 
 

@@ -18,6 +18,7 @@ __all__ = ["segment_html"]
 # Text, for `re` compiles the patterns that few pages need when it is first asked for them, and keeps them.
 _IFRAME = r"(?i:</?iframe\b[^>]*>)"
 _SWALLOWS = r"(?i:</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>)"
+_LONGEST = 1000  # characters of an address that all links of the page are written with
 
 
 def _head(parser: LexborHTMLParser) -> tuple[str, str]:
@@ -34,7 +35,7 @@ def _head(parser: LexborHTMLParser) -> tuple[str, str]:
             if (attributes.get("property") or attributes.get("name") or "").lower() == "og:title":
                 title = attributes.get("content") or title
         elif tag == "base" and not base:
-            base = (node.attributes.get("href") or "").strip()
+            base = (node.attributes.get("href") or "").strip()[:_LONGEST]
         node = node.next
     return " ".join(title.split()), base
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from cleaner.page import Elements, Ints, Kind, Lines
 
-__all__ = ["walk"]
+__all__ = ["NAMES", "walk"]
 
 # Never text that a reader sees as prose: code for the browser, form state, replaced content.
 SKIPPED = frozenset(
@@ -27,9 +28,10 @@ SKIPPED_CONTROLS = frozenset(("select", "option", "textarea"))
 INLINE = frozenset(
     "abbr acronym bdi bdo big blink cite code data del dfn em font i img ins kbd label mark nobr output q rb rp rt "
     "ruby s samp small span strike sub sup time tt u var wbr "
-    "math maction menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow "
-    "ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover semantics".split()
+    "math maction menclose merror mfenced mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms "
+    "mspace msqrt mstyle msub msubsup msup mtable mtext munder munderover semantics".split()
 )
+_FORMULA = frozenset(("mfrac", "mtr", "mtd"))  # phrases as well, whose parts must not run into each other
 HEADINGS = {f"h{i}": i for i in range(1, 7)}
 LISTS = frozenset(("ul", "ol", "menu"))
 # Inside the second a plain block, one of the first, only groups text.
@@ -38,11 +40,12 @@ KEEPS_TAG = frozenset(("li", "oli", "blockquote", "dd", "dt", "td", "th", "figca
 # What the walk does with a node, by its name. Elements that lexbor knows and this does not are blocks as well; those of
 # unknown names, which pages define as they like, go on with a line that has begun if they hold a few words, and are
 # blocks elsewhere.
-TEXT, BLOCK, PHRASE, LINK, BOLD, SKIP, IMAGE, BREAK, INPUT, CONTROL, UNKNOWN = range(11)
+TEXT, BLOCK, PHRASE, LINK, BOLD, SKIP, IMAGE, BREAK, INPUT, CONTROL, FORMULA, UNKNOWN = range(12)
 _BLOCKS = "div p ul ol li td tr tbody table section article header footer nav aside main form button figure".split()
 _ROLES = {
     **dict.fromkeys((*_BLOCKS, *KEEPS_TAG), BLOCK),
     **dict.fromkeys(INLINE, PHRASE),
+    **dict.fromkeys(_FORMULA, FORMULA),
     **dict.fromkeys(SKIPPED, SKIP),
     **dict.fromkeys(SKIPPED_CONTROLS, CONTROL),
     "a": LINK,
@@ -64,6 +67,8 @@ _TELLING = frozenset(("id", "role", "itemprop", "hidden", "aria-hidden", "style"
 _NUMBERS = frozenset(("start", "value", "reversed", "rowspan", "colspan"))
 _NUMBERED = frozenset(("ol", "li", "td", "th"))
 _NUMBER = r"[ \t\n\f\r]*+([+-]?[0-9]{1,9})(?![0-9])"
+# What an element may be called.
+NAMES = frozenset(name for name in _ROLES if name[0] != "-")
 # Where a link begins in the pieces of a line's markup.
 _OPEN = "\x02"
 
@@ -104,9 +109,8 @@ def _inside(outer: _Context, tag: str) -> _Context:
 class _Walk:
     """The state of one walk; attributes are the columns being filled."""
 
-    def __init__(self, links: bool, base: str) -> None:
+    def __init__(self, links: bool) -> None:
         self.links = links
-        self.base = base
         self.texts: list[str] = []
         self.tags: list[str] = []
         self.level: list[int] = []
@@ -118,6 +122,7 @@ class _Walk:
         self.noscript: list[int] = []
         self.markup: list[str] = []
         self.parted: list[int] = []  # the lines that a blank line parts from the one above, in code
+        self.names: list[str] = []
         self.counting: list[int] = []  # lines of code that are nothing but 1, 2, 3 and so on
         # One entry for each block element; the root stands for the document.
         self.e_parent = [0]
@@ -155,6 +160,7 @@ class _Walk:
         marked: list[str] = []
         link_chars = link_count = bold_chars = 0
         line_inline = -1
+        denominators: set[int] = set()
         gap = 0  # the block of code whose last line has a blank one below
         in_link = in_bold = 0
         images = controls = 0
@@ -216,7 +222,16 @@ class _Walk:
             else:
                 tag, role = _named(node)
                 if role == UNKNOWN:
-                    role = PHRASE if any(pieces) and _is_phrase(node) else BLOCK
+                    begun = any(piece and not piece.isspace() for piece in pieces)
+                    role = PHRASE if begun and _is_phrase(node) else BLOCK
+                elif role == FORMULA:
+                    role = PHRASE
+                    if tag == "mfrac":
+                        denominators |= _denominator(node)
+                    elif pieces:
+                        pieces.append(" ")
+                        if links:
+                            marked.append(" ")
                 else:
                     named[tag_id] = tag, role
             if role == TEXT:
@@ -299,6 +314,10 @@ class _Walk:
                 child = node.first_child
                 if child is not None:
                     attributes = node.attributes
+                    if denominators and node.mem_id in denominators:
+                        pieces.append("/")
+                        if links:
+                            marked.append("/")
                     if role == PHRASE:
                         push((node, PHRASE, inline, None, 0))
                     elif role == LINK:
@@ -306,8 +325,6 @@ class _Walk:
                         in_link += 1
                         link_count += 1
                         href = attributes.get("href") or ""
-                        if links and href and self.base:
-                            href = _joined(self.base, href)
                         if links and href:
                             pieces.append("")  # or nothing would be flushed
                             marked.append(_OPEN)
@@ -378,8 +395,9 @@ class _Walk:
             flush()
         e_last[0] = len(texts)
         self.images[0], self.controls[0] = images, controls
-        for line in reversed(self.counting):
-            self.drop_gutter(line)
+        gutters = [line for line in self.counting if self.is_gutter(line)]
+        if gutters:
+            self.drop(gutters)
 
     def join_row(self, first: int, row: int) -> None:
         """Make one line of a data row: every cell one short line, no block inside a cell."""
@@ -404,34 +422,54 @@ class _Walk:
         self.element[first:] = [row]
         del self.inline[first + 1 :]
         del self.noscript[first + 1 :]
+        while self.counting and self.counting[-1] >= first:
+            self.counting.pop()
         end = len(self.texts)
         for e in range(row, len(parents)):
             self.e_first[e] = min(self.e_first[e], end)
             self.e_last[e] = end
 
-    def drop_gutter(self, line: int) -> None:
-        """Take out the numbers of lines that stand beside code: as many as the next block of code has lines."""
-        code = self.element[line + 1] if line + 1 < len(self.texts) else -1
-        if code == self.element[line] or self.tags[line + 1 : line + 2] != ["pre"]:
-            return
-        end = line + 1
-        while end < len(self.texts) and self.element[end] == code:
+    def is_gutter(self, line: int) -> bool:
+        """Whether a block of 1, 2, 3 and so on numbers the lines of the code in the next cell of its row."""
+        number, code = line, line + 1
+        if code == len(self.texts) or self.tags[code] != "pre" or _counts(self.texts[code]):
+            return False
+        if number and self.element[number - 1] == self.element[number]:
+            return False
+        row = self.row_of(self.element[number])
+        if not row or row != self.row_of(self.element[code]):
+            return False
+        end = code
+        while end < len(self.texts) and self.element[end] == self.element[code]:
             end += 1
-        parts = self.texts[line + 1 : end]
-        fewest, count = sum(part.count("\n") + 1 for part in parts), self.texts[line].count("\n") + 1
-        if not fewest <= count <= fewest + 2 * (len(parts) - 1):  # blank lines between the parts
-            return
+        parts = self.texts[code:end]
+        fewest, count = sum(part.count("\n") + 1 for part in parts), self.texts[number].count("\n") + 1
+        return fewest <= count <= fewest + 2 * (len(parts) - 1)  # blank lines between the parts
+
+    def row_of(self, element: int) -> int:
+        """The row of the cell around an element, 0 where there is none near."""
+        names = self.names = self.names or [tag for tag, _ in self.signatures]
+        for _ in range(_NEAR):
+            if names[self.e_signature[element]] in ("td", "th"):
+                return self.e_parent[element]
+            element = self.e_parent[element]
+        return 0
+
+    def drop(self, lines: list[int]) -> None:
+        """Take lines out of all columns."""
+        kept = np.ones(len(self.texts), dtype=bool)
+        kept[lines] = False
         columns: list[list[Any]] = [
             self.texts, self.tags, self.level, self.link_chars, self.link_count, self.bold_chars, self.element,
             self.inline, self.noscript, *([self.markup] if self.links else []),
         ]  # fmt: skip
         for column in columns:
-            del column[line]
-        for ends in (self.e_first, self.e_last):
-            ends[:] = [at - (at > line) for at in ends]
-        self.parted = [at - (at > line) for at in self.parted]
+            column[:] = compress(column, kept)
+        before = np.concatenate([[0], np.cumsum(kept)])
+        for ends in (self.e_first, self.e_last, self.parted):
+            ends[:] = before[ends].tolist()
 
-    def lines(self, title: str) -> Lines:
+    def lines(self, title: str, base: str) -> Lines:
         parents, path = _ints(self.e_parent), _ints(self.e_path)
         depth = _ints(self.depths)[path]
         depth[0] = 0  # the root, which has the path of <html>
@@ -450,6 +488,7 @@ class _Walk:
             level=_ints(self.level),
             blank_before=blank_before,
             title=title,
+            base=base,
             elements=Elements(
                 parent=parents,
                 signature=_ints(self.e_signature),
@@ -473,10 +512,10 @@ class _Walk:
 
 def walk(root: Any, title: str, links: bool, base: str = "") -> Lines:
     """The lines below ``root``, a node or None; ``base`` is the address that the page gives for its links."""
-    found = _Walk(links, base)
+    found = _Walk(links)
     if root is not None:
         found.run(root)
-    return found.lines(title)
+    return found.lines(title, base)
 
 
 def _named(node: Any) -> tuple[str, int]:
@@ -488,19 +527,38 @@ def _named(node: Any) -> tuple[str, int]:
     return name, SKIP if not name[:1].isalpha() else BLOCK if node.tag_id < _OWN_NUMBERS else UNKNOWN
 
 
-def _is_phrase(node: Any) -> bool:
-    """Whether an element has text in it, and beside it only what breaks no line."""
+def _is_phrase(node: Any, deeper: int = 2) -> bool:
+    """Whether an element has text in it, and nothing that is no part of a line."""
     child = node.first_child
     has_text = False
     for _ in range(_FEW):
         if child is None:
             return has_text
-        role = _named(child)[1]
-        if not (role == TEXT or BLOCK < role <= BOLD):
+        name, role = _named(child)
+        if role == TEXT:
+            has_text = has_text or not child.is_empty_text_node
+        elif BLOCK < role <= BOLD:
+            has_text = has_text or child.first_child is not None
+        elif role == UNKNOWN and ":" in name and deeper and _is_phrase(child, deeper - 1):
+            has_text = True  # a word processor's names of places have names of cities in them
+        elif role not in (SKIP, IMAGE):
             return False
-        has_text = has_text or (role == TEXT and not child.is_empty_text_node)
         child = child.next
     return False
+
+
+def _denominator(fraction: Any) -> set[int]:
+    """The number of the second element in a fraction, as a set."""
+    child = fraction.first_child
+    seen = 0
+    for _ in range(_FEW):
+        if child is None:
+            break
+        seen += _named(child)[1] not in (TEXT, SKIP)
+        if seen == 2:
+            return {child.mem_id}
+        child = child.next
+    return set()
 
 
 @cache
@@ -514,6 +572,7 @@ def _numbered() -> dict[int, tuple[str, int]]:
 
 
 _FEW = 9  # children of an element that is part of a sentence
+_NEAR = 6  # elements around code that are looked at for a cell
 _OWN_NUMBERS = 1000  # those that lexbor gives to a name it does not know are addresses
 
 
@@ -559,15 +618,6 @@ def _counts(text: str) -> bool:
         return False
     first = int(numbers[0][:9])
     return numbers == [str(first + i) for i in range(len(numbers))]
-
-
-def _joined(base: str, href: str) -> str:
-    from urllib.parse import urljoin  # only for links that are asked for, on a page that has an address of its own
-
-    try:
-        return urljoin(base, href)
-    except ValueError:  # a hostile address such as "http://["
-        return href
 
 
 def _close_link(marked: list[str], href: str) -> None:

@@ -274,7 +274,9 @@ def _folder(root: Path, prefix: str, options: SourceOptions) -> Iterator[Item]:
         for name, below in entries:
             if not below and _was_written(path, name, names, ending):
                 earlier = True
-            elif below or (_is_input(name, options) and not _is_label(name, names)):
+            elif (below and not (options.format == "page" and name[0] == ".")) or (
+                not below and _is_input(name, options) and not _is_label(name, names)
+            ):
                 pending.append((path / name, f"{relative}/{name}" if relative else name, below, ending))
     if not found:
         known = ", ".join((*PAGES, *CONTAINERS))
@@ -300,7 +302,7 @@ def _resolved(path: Path) -> Path | None:
 
 
 def _is_input(name: str, options: SourceOptions) -> bool:
-    return source_format(name) is not None or options.format != "auto"
+    return source_format(name) is not None or (options.format != "auto" and name[0] != ".")
 
 
 def _was_written(folder: Path, name: str, names: set[str], ending: str | None) -> bool:
