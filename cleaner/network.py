@@ -2,7 +2,7 @@
 
 Trees ask one feature after the other, of one line; a hidden unit weighs all features of a line at once. In each round
 that follows, a line's units are told a summary of the units of the eight lines above, of the eight below and of the
-page as a whole, so that after two rounds a line knows of sixteen on either side: a convolution over the lines of a page
+page as a whole, so that after three rounds a line knows of 24 on either side: a convolution over the lines of a page
 (Bai, Kolter, Koltun 2018, "An empirical evaluation of generic convolutional and recurrent networks for sequence
 modeling"; for boilerplate Vogels et al. 2018, "Web2Text"). Trees and network err in different places, so the mean of
 their log-odds is better than either (`docs/decisions.md` has the figures).
