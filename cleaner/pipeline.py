@@ -39,8 +39,8 @@ BATCH_PAGES = 32
 BATCH_CHARS, BATCH_LINES = 4_000_000, 100_000  # of text: the working memory goes by these
 # HTML that is in doubt is also judged as if its mark-up were gone: what is known of text is learnt from more pages, by
 # other features. Its log-odds have this share (docs/decisions.md).
-TEXT_SHARE = 0.25
-DOUBT = 0.4  # words expected to be judged wrongly, for each that is expected to be main content
+TEXT_SHARE = 0.35
+DOUBT = 0.3  # words expected to be judged wrongly, for each that is expected to be main content
 SECOND_LOOK_LINES = 500  # longer pages are mostly lists, and what it costs grows with the lines
 
 

@@ -227,7 +227,8 @@ class _Walk:
                 elif role == FORMULA:
                     role = PHRASE
                     if tag == "mfrac":
-                        denominators |= _denominator(node)
+                        if not (node.attributes.get("linethickness") or "1").startswith("0"):  # a binomial has no bar
+                            denominators |= _denominator(node)
                     elif pieces:
                         pieces.append(" ")
                         if links:
