@@ -42,6 +42,7 @@ def segment_text(page: Page) -> Lines:
     raws: list[str] = []
     plains: list[str] = []
     marks: list[str] = []
+    firsts: list[str] = []  # the first character of each line
     gaps: list[int] = []
     places: list[tuple[int, int]] = []  # of each line in the plain page
     gap = 0
@@ -57,13 +58,18 @@ def segment_text(page: Page) -> Lines:
             gap += 1
             continue
         raws.append(text)
-        plains.append(plain.rstrip())
+        plains.append(plain.rstrip() if links else text)
         gaps.append(gap)
         places.append((start, at - 1))
         gap = 0
-        first = text.lstrip()[0]
+        first = text[0]
+        if first.isspace():
+            first = text.lstrip()[0]
+        firsts.append(first)
         tag = "p"
-        if page.markdown and not gaps[-1] and first in "=-" and _UNDERLINE.fullmatch(text) and marks[-1:] == ["p"]:
+        if first.isalpha() and not fence:
+            pass
+        elif page.markdown and not gaps[-1] and first in "=-" and _UNDERLINE.fullmatch(text) and marks[-1:] == ["p"]:
             marks[-1] = "h1" if first == "=" else "h2"
             tag = "hr"
             blocks.append((len(raws) - 2, len(raws)))
@@ -82,7 +88,7 @@ def segment_text(page: Page) -> Lines:
             tag = "blockquote"
         elif first == "|":
             tag = "tr"
-        elif not first.isalpha() and _BULLET.match(text):
+        elif _BULLET.match(text):
             tag = "oli" if first.isdigit() else "li"
         marks.append(tag)
 
@@ -94,7 +100,9 @@ def segment_text(page: Page) -> Lines:
     link_chars: list[int] = []
     bold_chars: list[int] = []
     level: list[int] = []
-    for start, stop in pairwise(_starts(raws, marks, gaps, blocks)):
+    has_addresses = "://" in page.content or "www." in page.content
+    has_bold = "**" in page.content or "__" in page.content
+    for start, stop in pairwise(_starts(raws, firsts, marks, gaps, blocks)):
         text, plain, tag = raws[start], plains[start], marks[start]
         if stop - start > 1:
             # Code keeps its blank lines; a page of nothing but them is no reason to write a million.
@@ -108,14 +116,14 @@ def segment_text(page: Page) -> Lines:
             begin, end = places[start][0], places[stop - 1][1]
             count = int(links.begun[end + 1] - links.begun[begin])
             chars = int(links.chars[end] - links.chars[begin])
-        if "://" in plain or "www." in plain:
+        if has_addresses and ("://" in plain or "www." in plain):
             for i in range(start, stop):
                 for match in URL.finditer(plains[i]):
                     begin = places[i][0] + match.start()
                     if links is None or links.chars[begin] == links.chars[begin + len(match[0])]:  # no label
                         count += 1
                         chars += len(match[0])
-        if "**" in plain or "__" in plain:
+        if has_bold and ("**" in plain or "__" in plain):
             bold = sum(len(match[1] or match[2]) for match in BOLD.finditer(plain))
         if page.markdown:
             plain = plain_line(plain, tag)
@@ -123,13 +131,15 @@ def segment_text(page: Page) -> Lines:
         read.append(plain)
         tags.append(tag)
         blank_before.append(gaps[start])
-        if tag in ("li", "oli"):
+        if tag == "p":
+            pass
+        elif tag in ("li", "oli"):
             depth = 1 + (len(text) - len(text.lstrip())) // 2
         elif tag[0] == "h":
             depth = int(tag[1])
         level.append(depth)
         link_count.append(count)
-        link_chars.append(min(chars, len(plain)))
+        link_chars.append(min(chars, len(plain)) if chars else 0)
         bold_chars.append(bold)
 
     def ints(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
@@ -150,29 +160,31 @@ def segment_text(page: Page) -> Lines:
 
 
 def _starts(
-    texts: Sequence[str], tags: Sequence[str], gaps: Sequence[int], blocks: Sequence[tuple[int, int]]
-) -> list[int]:
+    texts: Sequence[str], firsts: Sequence[str], tags: Sequence[str], gaps: Sequence[int],
+    blocks: Sequence[tuple[int, int]],
+) -> list[int]:  # fmt: skip
     """Where each line of the page begins among its non-blank lines, and their number last.
 
     A fence that is never closed makes no block: it may be no fence, and the rest of the page would hang on it.
     """
     if not texts:
         return [0]
-    flows = [tag == "p" and above in _FLOWS for above, tag in pairwise(tags)]
+    flows = [tag == "p" and (above == "p" or above in _FLOWS) for above, tag in pairwise(tags)]
     needs = _needs(texts, flows, gaps)
     width = _wrap_width(texts, needs)
     parted = sum(map(bool, gaps[1:])) * 10 >= len(gaps)  # paragraphs are told by blank lines
     starts = [0]
     for i, (flow, need) in enumerate(zip(flows, needs, strict=True), 1):
-        above, text = texts[i - 1], texts[i]
+        joined = False
         if not flow:
-            joined = False
-        elif len(above) <= width < need:
+            pass
+        elif len(texts[i - 1]) <= width < need:
+            above, text = texts[i - 1], texts[i]
             joined = _indent(text) <= _text_begins(above, tags[i - 1]) + 1 and (
-                parted or not _ended(above) or text.lstrip()[0].islower()
+                parted or not _ended(above) or firsts[i].islower()
             )
-        else:
-            joined = gaps[i] <= 2 and len(above) >= _SHORT and _goes_on(above, text)
+        elif firsts[i].islower() and gaps[i] <= 2 and len(texts[i - 1]) >= _SHORT:
+            joined = _goes_on(texts[i - 1], texts[i])
         if not joined:
             starts.append(i)
     if blocks:
@@ -183,14 +195,16 @@ def _starts(
 
 def _needs(texts: Sequence[str], flows: Sequence[bool], gaps: Sequence[int]) -> list[int]:
     """For each line but the last the width that the next one's first word would have needed; 0 at a blank line."""
-    out = []
+    out = [0] * len(flows)
+    sizes = list(map(len, texts))
     for i, flow in enumerate(flows):
-        need = 0
-        if flow and not gaps[i + 1] and _NARROWEST - 25 < len(texts[i]) <= _WIDEST:
-            first = texts[i + 1].split(None, 1)[0]
+        if flow and _NARROWEST - 25 < sizes[i] <= _WIDEST and not gaps[i + 1]:
+            text = texts[i + 1]
+            first = text[: max(0, text.find(" "))]
+            if not first or not first.isprintable():  # asked first, for to part a line costs three times as much
+                first = text.split(None, 1)[0]
             # A run of ideographs is no word: it could have been cut anywhere.
-            need = len(texts[i]) + 1 + (len(first) if first[0] < "\u2e80" else 1)
-        out.append(need)
+            out[i] = sizes[i] + 1 + (len(first) if first[0] < "\u2e80" else 1)
     return out
 
 
@@ -232,6 +246,6 @@ def _text_begins(text: str, tag: str) -> int:
 
 
 def _goes_on(above: str, text: str) -> bool:
-    """Whether a sentence runs on: no end mark, and what follows begins in lower case and is no mere label."""
+    """Whether a sentence runs on into a line in lower case: there is no end mark, and the line is no mere label."""
     last = above[-1]
-    return text.lstrip()[0].islower() and (last.isalnum() or last in ",;-–—") and (len(text) >= _LONG or _ended(text))
+    return (last.isalnum() or last in ",;-–—") and (len(text) >= _LONG or _ended(text))
