@@ -154,22 +154,25 @@ def decode(data: bytes, *, charset: str | None = None) -> Decoded:
         return _read(data, wide)
     if is_binary(data):
         return Decoded("", "binary", 0, binary=True)
-    declared = _declared(data, charset, HEAD_BYTES)
     try:
-        text: str | None = data.decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
-        text = None
-    if text is not None:
-        shown = {"iso2022_jp": _TO_KANJI, "iso2022_kr": _TO_HANGUL}
-        for encoding in (*declared, *(name for name, mark in shown.items() if mark in data)):
-            by_chance = encoding in _MULTIBYTE and 0 < len(data) - len(text) < CHANCE_BYTES
-            if by_chance or (encoding in _SEVEN_BIT and _SEVEN_BIT[encoding] in data):
+        return _decode_legacy(data, _declared(data, charset, HEAD_BYTES) or _declared(data, charset, FAR_HEAD_BYTES))
+    by_chance = 0 < len(data) - len(text) < CHANCE_BYTES
+    if by_chance or text.isascii():  # else it is none of those that look like UTF-8, whatever is declared
+        shown = _shown(data) if b"\x1b" in data else []
+        for encoding in (*_declared(data, charset, HEAD_BYTES), *shown):
+            if (by_chance and encoding in _MULTIBYTE) or (encoding in _SEVEN_BIT and _SEVEN_BIT[encoding] in data):
                 other = _read(data, encoding)
                 if not other.replaced:
                     return other
-        # Asked of the bytes: in text of two bytes a character every second byte is 0.
-        return Decoded(text.replace("\0", "") if b"\0" in data else text, "utf-8")
-    return _decode_legacy(data, declared or _declared(data, charset, FAR_HEAD_BYTES))
+    # Asked of the bytes: in text of two bytes a character every second byte is 0.
+    return Decoded(text.replace("\0", "") if b"\0" in data else text, "utf-8")
+
+
+def _shown(data: bytes) -> list[str]:
+    """The seven-bit encodings that need no declaration."""
+    return [name for name, mark in (("iso2022_jp", _TO_KANJI), ("iso2022_kr", _TO_HANGUL)) if mark in data]
 
 
 def _decode_legacy(data: bytes, declared: list[str]) -> Decoded:

@@ -55,8 +55,8 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
 
 def _segment(html: str, links: bool) -> Lines:
     parser = LexborHTMLParser(html)
-    left_open = "<iframe" in html and html.count("<iframe") > html.count("</iframe")
-    if left_open and any(frame.child is not None for frame in parser.tags("iframe")):
+    filled = any(frame.child is not None for frame in parser.tags("iframe"))
+    if filled and html.count("<iframe") > html.count("</iframe"):
         # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
         parser = LexborHTMLParser(re.sub(_IFRAME, " ", html))
     title, base = _head(parser)
