@@ -46,17 +46,20 @@ def detect_kind(text: str) -> tuple[Kind, bool]:
     if _DOCUMENT.match(text[:5000]):
         return Kind.HTML, False
     sample = text[:_SAMPLE]
-    from cleaner.segmentation.text import LINK  # only text pages wait for its patterns
-
-    markdown = len(LINK.findall(sample)) + len(re.findall(_MARKDOWN, sample, re.M)) >= 2
     if "<" in sample:
         unfenced = re.sub(r"```.*?(?:```|\Z)", "", sample, flags=re.S) if "```" in sample else sample
         tags = len(re.findall(_HTML, unfenced, re.I)) + len(re.findall(_CLOSE, unfenced, re.I))
         filled = sum(1 for line in unfenced.splitlines() if line.strip())
         common = tags >= 2 and (tags >= 0.2 * filled or unfenced.lstrip()[:1] == "<")
-        if common and not (markdown and _mostly_loose(unfenced)):
+        if common and not (_mostly_loose(unfenced) and _is_markdown(sample)):
             return Kind.HTML, False
-    return Kind.TEXT, markdown
+    return Kind.TEXT, _is_markdown(sample)
+
+
+def _is_markdown(sample: str) -> bool:
+    from cleaner.segmentation.text import LINK  # only text pages wait for its patterns
+
+    return len(LINK.findall(sample)) + len(re.findall(_MARKDOWN, sample, re.M)) >= 2
 
 
 def has_markup(text: str) -> bool:

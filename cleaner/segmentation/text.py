@@ -131,15 +131,13 @@ def segment_text(page: Page) -> Lines:
         read.append(plain)
         tags.append(tag)
         blank_before.append(gaps[start])
-        if tag == "p":
-            pass
-        elif tag in ("li", "oli"):
+        if tag in ("li", "oli"):
             depth = 1 + (len(text) - len(text.lstrip())) // 2
         elif tag[0] == "h":
             depth = int(tag[1])
         level.append(depth)
         link_count.append(count)
-        link_chars.append(min(chars, len(plain)) if chars else 0)
+        link_chars.append(min(chars, len(plain)))
         bold_chars.append(bold)
 
     def ints(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
@@ -169,22 +167,22 @@ def _starts(
     """
     if not texts:
         return [0]
-    flows = [tag == "p" and (above == "p" or above in _FLOWS) for above, tag in pairwise(tags)]
+    flows = [tag == "p" and above in _FLOWS for above, tag in pairwise(tags)]
     needs = _needs(texts, flows, gaps)
     width = _wrap_width(texts, needs)
     parted = sum(map(bool, gaps[1:])) * 10 >= len(gaps)  # paragraphs are told by blank lines
     starts = [0]
     for i, (flow, need) in enumerate(zip(flows, needs, strict=True), 1):
-        joined = False
         if not flow:
-            pass
+            joined = False
         elif len(texts[i - 1]) <= width < need:
             above, text = texts[i - 1], texts[i]
             joined = _indent(text) <= _text_begins(above, tags[i - 1]) + 1 and (
                 parted or not _ended(above) or firsts[i].islower()
             )
-        elif firsts[i].islower() and gaps[i] <= 2 and len(texts[i - 1]) >= _SHORT:
-            joined = _goes_on(texts[i - 1], texts[i])
+        else:
+            near = gaps[i] <= 2 and len(texts[i - 1]) >= _SHORT
+            joined = near and firsts[i].islower() and _goes_on(texts[i - 1], texts[i])
         if not joined:
             starts.append(i)
     if blocks:

@@ -7,7 +7,7 @@ own steps, half of them for block elements.
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -122,7 +122,6 @@ class _Walk:
         self.noscript: list[int] = []
         self.markup: list[str] = []
         self.parted: list[int] = []  # the lines that a blank line parts from the one above, in code
-        self.names: list[str] = []
         self.counting: list[int] = []  # lines of code that are nothing but 1, 2, 3 and so on
         # One entry for each block element; the root stands for the document.
         self.e_parent = [0]
@@ -447,11 +446,15 @@ class _Walk:
         fewest, count = sum(part.count("\n") + 1 for part in parts), self.texts[number].count("\n") + 1
         return fewest <= count <= fewest + 2 * (len(parts) - 1)  # blank lines between the parts
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The tag of each signature, when all have been met."""
+        return [tag for tag, _ in self.signatures]
+
     def row_of(self, element: int) -> int:
         """The row of the cell around an element, 0 where there is none near."""
-        names = self.names = self.names or [tag for tag, _ in self.signatures]
         for _ in range(_NEAR):
-            if names[self.e_signature[element]] in ("td", "th"):
+            if self.names[self.e_signature[element]] in ("td", "th"):
                 return self.e_parent[element]
             element = self.e_parent[element]
         return 0
@@ -511,7 +514,7 @@ class _Walk:
         )
 
 
-def walk(root: Any, title: str, links: bool, base: str = "") -> Lines:
+def walk(root: Any, title: str, links: bool, base: str) -> Lines:
     """The lines below ``root``, a node or None; ``base`` is the address that the page gives for its links."""
     found = _Walk(links)
     if root is not None:
