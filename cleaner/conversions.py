@@ -123,6 +123,10 @@ def _written(html: str, way: _Way, url: str | None) -> str:
     return writer.text()
 
 
+def _name(node: Any) -> str:
+    return node.tag or "-"  # processing instructions have none
+
+
 def _steps(root: Any, way: _Way) -> Iterator[tuple[Any, bool]]:
     """Each node twice, when it begins and when it ends, without recursion; nothing of what no converter writes."""
     stack = []
@@ -168,7 +172,7 @@ class _Writer:
             return value
 
     def enter(self, node: Any) -> None:
-        tag = node.tag
+        tag = _name(node)
         way = self.way
         if tag == "-text":
             text = node.text_content or ""
@@ -227,7 +231,7 @@ class _Writer:
         self.tag = tag
 
     def leave(self, node: Any) -> None:
-        tag = node.tag
+        tag = _name(node)
         way = self.way
         if tag in _BOLD:
             self.pieces.append(way.bold)

@@ -65,6 +65,7 @@ def test_odd_pages_are_written_too(name: str) -> None:
         "</a></ul></pre><li>x</li><td>y",
         '<ol start="x"><li>a',
         '<a href="http://[">b</a>',
+        "<body><p>a<?php echo 1 ?>b</p><!-- c --></body>",
     ):
         for seed in range(8):
             CONVERSIONS[name](page, random.Random(seed), "https://ferry.example/")

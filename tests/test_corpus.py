@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
 
 from cleaner import Cleaner
+from cleaner.conversions import CONVERSIONS
 from cleaner.evaluation import evaluate
 from cleaner.labelled import as_text, read_labelled
 
@@ -31,3 +33,10 @@ def test_text_is_better_than_keeping_all(name: str) -> None:
     pages = [as_text(item) for item in items[:: max(len(items) // PAGES, 1)]]
     report = evaluate(pages, Cleaner(), bootstrap=0)
     assert report.summaries["cleaner"].f1 > report.summaries["keep all lines"].f1
+
+
+@pytest.mark.parametrize("way", list(CONVERSIONS))
+def test_every_page_can_be_written_as_a_converter_does(way: str) -> None:
+    for items in (read_labelled(CORPUS / "train" / "fundus.jsonl.gz"), read_labelled(CORPUS / "check")):
+        for item in items[::4]:
+            assert CONVERSIONS[way](item.page.content, random.Random(0), item.page.url).strip(), item.page.id

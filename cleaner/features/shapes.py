@@ -163,4 +163,4 @@ def neighbour_code(c: Columns, codes: npt.NDArray[np.uint8], offset: int) -> Arr
     """A character class of the line ``offset`` below; -1 beyond the page."""
     at = c.row + offset
     inside = (at >= c.low) & (at < c.high)
-    return np.where(inside, codes[np.clip(at, 0, c.n - 1)], -1).astype(np.float64)
+    return np.where(inside, codes[np.clip(at, 0, c.n - 1)].astype(np.float64), -1.0)
