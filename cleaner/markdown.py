@@ -227,7 +227,7 @@ class _Markdown:
         # Segmentation cuts code at its blank lines; other lines are elements of their own, as highlighters make.
         code = ""
         for _, line in block:
-            code += (("\n\n" if line.blank_before else "\n") if code else "") + line.text
+            code += ("\n" * (line.blank_before + 1) if code else "") + line.text
         longest = max((len(run) for run in _FENCES.findall(code)), default=2)
         fence = "`" * (longest + 1)
         self.out += [fence, code, fence]

@@ -201,8 +201,9 @@ class CleanedPage:
         out: list[str] = []
         last = -1
         for i in keep:
-            gap = last >= 0 and block[last] == block[i] and any(blank[j] for j in range(last + 1, i + 1))
-            out.append(("\n" if gap else "") + texts[i])
+            gap = max(blank[last + 1 : i + 1]) if last >= 0 and block[last] == block[i] else 0
+            # Code keeps all its blank lines, paragraphs one.
+            out.append("\n" * (gap if self.segmented.element is not None else min(gap, 1)) + texts[i])
             last = i
         return "\n".join(out)
 

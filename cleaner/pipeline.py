@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
@@ -20,6 +21,7 @@ from cleaner.segmentation import detect_kind, segment
 from cleaner.tokens import Hashes
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     import numpy.typing as npt
@@ -208,10 +210,24 @@ class Cleaner:
         jobs = jobs or os.cpu_count() or 1
         if jobs == 1:
             return chain.from_iterable(map(self._clean_batch, batches))
-        from joblib import Parallel, delayed
+        return chain.from_iterable(self._by_workers(batches, jobs))
 
-        run = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch="2*n_jobs", batch_size=1)
-        return chain.from_iterable(run(delayed(self._clean_batch)(batch) for batch in batches))
+    def _by_workers(self, batches: Iterator[list[Page]], jobs: int) -> Iterator[list[CleanedPage]]:
+        # joblib's own generator takes in all there is, however slowly what it gives is used.
+        from joblib.externals.loky import get_reusable_executor
+
+        executor = get_reusable_executor(max_workers=jobs, env={"OMP_NUM_THREADS": "1"})
+        waiting: deque[Future[list[CleanedPage]]] = deque()
+        try:
+            for batch in batches:
+                waiting.append(executor.submit(self._clean_batch, batch))
+                if len(waiting) > 2 * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def judge_many(self, sources: Iterable[Source]) -> Iterator[Judged]:
         """`clean_many` up to the decision, in this process: what it needs is all there, and the page may go."""

@@ -227,10 +227,40 @@ _HAS_BYTES = _HAS.tobytes() + bytes(256 - _CLASSES)
 _APART = np.isin(np.arange(_CLASSES), (SPACE, LONE, BRACKET, QUOTE))
 
 
+# What parts a word only for the printer: a soft hyphen, and characters without width.
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+_ACCENTS, _ACCENTS_COUNT = np.uint32(0x300), np.uint32(0x70)  # those that stand behind their letter
+
+
+def _odd_lines(texts: Sequence[str], joined: str, points: npt.NDArray[np.uint32]) -> Sequence[int]:
+    """The lines that have such characters, of all lines of a batch: each by itself, whatever the others have."""
+    here = points - _ACCENTS < _ACCENTS_COUNT
+    for code in _UNSEEN:
+        if chr(code) in joined:
+            here |= points == code
+    at = np.flatnonzero(here)
+    if not len(at):
+        return ()
+    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1)
+    found: list[int] = np.unique(np.searchsorted(ends, at, side="right")).tolist()
+    return found
+
+
 def tokenize(texts: Sequence[str]) -> Tokens:
-    """Cut lines into words and count their characters by class; linear in the text, about 40 ns a character."""
+    """Cut lines into words and count their characters by class; linear in the text, about 40 ns a character.
+
+    Soft hyphens and the like part no word, and accents belong to their letters however they are written.
+    """
     joined = "\n".join(texts) + "\n" if texts else ""
     points = _points(joined)
+    if odd := _odd_lines(texts, joined, points):
+        from unicodedata import normalize  # few pages need it
+
+        texts = list(texts)
+        for i in odd:
+            texts[i] = normalize("NFC", texts[i].translate(_UNSEEN))
+        joined = "\n".join(texts) + "\n"
+        points = _points(joined)
     codes = _classify(points)
     n_lines = len(texts)
     chars = np.fromiter(map(len, texts), dtype=np.int64, count=n_lines)

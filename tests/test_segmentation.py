@@ -188,14 +188,14 @@ def test_pre_keeps_its_lines_and_parts_at_blank_ones() -> None:
     lines = html("<pre>\ndef f():\n    return 1\n\n\nprint(f())\n</pre><p>after</p>")
     assert lines.texts == ["def f():\n    return 1", "print(f())", "after"]
     assert lines.tags == ["pre", "pre", "p"]
-    assert lines.blank_before.tolist() == [0, 1, 0]
+    assert lines.blank_before.tolist() == [0, 2, 0]
     assert html("<pre>a<br>b</pre>").texts == ["a\nb"]
 
 
 def test_only_what_stands_in_one_block_of_code_is_parted_by_a_blank_line() -> None:
     lines = html("<p>x</p><pre>\n\na\n\n\n\nb\n\n</pre><p>y</p><pre>c</pre><pre>d</pre>")
     assert list(zip(lines.texts, lines.blank_before.tolist(), strict=True)) == [
-        ("x", 0), ("a", 0), ("b", 1), ("y", 0), ("c", 0), ("d", 0),
+        ("x", 0), ("a", 0), ("b", 3), ("y", 0), ("c", 0), ("d", 0),
     ]  # fmt: skip
 
 
@@ -215,7 +215,7 @@ def test_the_numbers_beside_code_are_no_line(gutter: str) -> None:
     page = f"<p>a</p><table><tr>{gutter}<td><pre>{CODE}</pre></td></tr></table><p>z</p>"
     lines = html(page, links=True)
     assert lines.texts == ["a", "import os", "def f():\n    return 1", "z"]
-    assert lines.blank_before.tolist() == [0, 0, 1, 0]
+    assert lines.blank_before.tolist() == [0, 0, 2, 0]
     assert lines.texts == html(page).texts
 
 
@@ -593,7 +593,7 @@ def test_tildes_underline_headings_where_nothing_else_is_markdown() -> None:
 def test_a_fence_that_is_never_closed_is_no_block() -> None:
     lines = text("```\nx\n```\nsay:\n```\n# code?\nmore")
     assert lines.texts == ["```\nx\n```", "say:", "```", "# code?", "more"]
-    assert lines.tags == ["pre", "p", "pre", "pre", "pre"]
+    assert lines.tags == ["pre", "p", "p", "h1", "p"]  # what stands below it is no code
 
 
 @pytest.mark.parametrize(
@@ -782,3 +782,94 @@ def test_what_blocks_around_say_about_a_line() -> None:
 def test_root_and_html_share_a_path_but_not_a_depth() -> None:
     for page in ("<p>a", "<html class=b><p>a"):
         assert elements(html(page)).depth.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<title>Just a moment...</title><script>go()</script>",
+        "<title>My App</title><div id=root></div>",
+        "<body><form><textarea>Tell us</textarea></form>",
+        "<title>Photo 12</title><img src=a.jpg>",
+        "<iframe src=a></iframe><title>x</title>",
+    ],
+)
+def test_a_page_without_text_has_no_line(page: str) -> None:
+    assert html(page).texts == []
+
+
+@pytest.mark.parametrize("name", ["textarea", "iframe"])
+def test_a_field_or_frame_left_open_does_not_swallow_the_page(name: str) -> None:
+    lines = html(f"<p>above</p><{name} class=x>Say <p>first</p><div>second</div>")
+    assert lines.texts == ["above", "Say", "first", "second"]
+    closed = html(f"<p>above</p><{name}><b>code</b></{name}><p>first</p>")
+    assert closed.texts == ["above", "first"]
+
+
+def test_a_place_is_no_link() -> None:
+    for anchor in ("<a name=top>", '<a id="x"/>', "<a name=a title=b>"):
+        assert html(f"{anchor}<p>a story of the ferry</p>").link_count.tolist() == [0]
+    for anchor in ("<a>", "<a class=button>", "<a href=x name=y>", "<a onclick=go()>"):
+        assert html(f"{anchor}a story of the ferry</a>").link_count.tolist() == [1]
+
+
+def test_a_paragraph_that_nobody_sees_is_no_line() -> None:
+    assert html("<p>a</p><p>&#8203;</p><p>&shy; &#xfeff;</p><p>b&#8203;c</p>").texts == ["a", "b\u200bc"]
+    lines = text("a\n\u200b\nb\n\u00ad \u2060\n\nc")
+    assert lines.texts == ["a", "b", "c"]
+    assert lines.blank_before.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        '<span class="linenos">{}</span>', '<span class=lineno>{} </span>', '<span class=lnt>{}\n</span>',
+        '<span style="white-space:pre;-webkit-user-select:none;user-select:none;width:2em">{}</span>',
+        '<a class="hljs-ln-n">{}</a>', '<td class=rust></td><span class="line-number">{}</span>',
+    ],
+)  # fmt: skip
+def test_numbers_of_lines_are_no_code(number: str) -> None:
+    code = "".join(number.format(i) + line + "\n" for i, line in enumerate(("import os", "x = <b>1</b>", "go()"), 1))
+    assert "".join(html(f"<pre>{code}</pre>").texts).replace("\n", "") == "import osx = 1go()"
+    assert html("<pre><span class=mi>12</span> <span class=line>7</span></pre>").texts == ["12 7"]
+    assert html("<p>in <span class=lineno>12</span> days</p>").texts == ["in 12 days"]
+
+
+def test_a_formula_is_read_once() -> None:
+    math = "<math><mi>E</mi><mo>=</mo><mi>m</mi></math>"
+    seen = '<span aria-hidden="true">E=m</span>'
+    katex = f"<span class=katex><span class=katex-mathml>{math}</span>{seen}</span>"
+    assert html(f"<p>So {katex} holds.</p>").texts == ["So E=m holds."]
+    mathjax = f"<span class=MathJax>{seen.replace('span', 'nobr')}<span role=presentation>{math}</span></span>"
+    assert html(f"<p>So {mathjax} holds.</p>").texts == ["So E=m holds."]
+    drawn = "<mjx-math aria-hidden=true><mjx-mi><mjx-c></mjx-c></mjx-mi></mjx-math>"
+    drawn = f"<mjx-container>{drawn}<mjx-mml>{math}</mjx-mml></mjx-container>"
+    assert html(f"<p>So {drawn} holds <b>here</b>.</p>").texts == ["So E=m holds here."]
+    assert html('<p>So <span aria-hidden="true">it</span> <i>holds</i>.</p>').texts == ["So it holds."]
+
+
+def test_an_icon_does_not_cut_its_sentence() -> None:
+    assert html("<p>Click the <ion-icon name=x></ion-icon> sign.</p>").texts == ["Click the sign."]
+    assert html("<x-a></x-a>one<p>two</p><x-b></x-b>").texts == ["one", "two"]
+
+
+def test_elements_of_xml_may_close_themselves() -> None:
+    head = '<head><script src="a/b.js?x=>" /><title/></head>'
+    page = f"<?xml version='1.0'?><html>{head}<body><iframe src='x'/><p>a</p></body></html>"
+    assert html(page).texts == ["a"]
+    assert html("<p>a</p><canvas/><p>b</p>").texts == ["a"]  # as browsers read HTML
+
+
+def test_what_a_map_holds_is_seen() -> None:
+    assert html("<map name=m><area href=x><a href=y>one</a> two</map><p>three</p>").texts == ["one two", "three"]
+
+
+def test_front_matter_is_no_heading() -> None:
+    lines = segment(Page("---\ntitle: x\ndate: y\n---\nstory\n\nhead\n---\n", Kind.TEXT, markdown=True))
+    assert lines.tags == ["p", "p", "p", "p", "p", "h2"]
+
+
+def test_addresses_have_no_line_ends() -> None:
+    assert html("<p><a href='http://x.example/a\n \tb'>label</a></p>", links=True).markup == [
+        "[label](http://x.example/a%20b)"
+    ]

@@ -34,8 +34,18 @@ def class_of(char: str) -> int:
     return int(tk._classify(np.array([ord(char)], dtype=np.uint32))[0])
 
 
+UNSEEN = "\u00ad\u200b\u2060\ufeff"
+
+
+def read(line: str) -> str:
+    """A line as it is read: what nobody sees left out, letters and accents in one."""
+    if any(char in UNSEEN or 0x300 <= ord(char) < 0x370 for char in line):
+        return unicodedata.normalize("NFC", "".join(char for char in line if char not in UNSEEN))
+    return line
+
+
 def words(line: str) -> list[str]:
-    """The words of a line, in lower case."""
+    """The words of a line that was read, in lower case."""
     out: list[str] = []
     run = ""
     for char in line:
@@ -71,6 +81,7 @@ LINES = st.lists(st.text(CHARS, max_size=25), max_size=8)
 @given(LINES)
 def test_words_are_those_of_the_definition(lines: list[str]) -> None:
     tokens = tokenize(lines)
+    lines = [read(line) for line in lines]
     expected = [words(line) for line in lines]
     assert tokens.words.tolist() == [len(row) for row in expected]
     assert tokens.chars.tolist() == [len(line) for line in lines]
@@ -86,7 +97,7 @@ def test_words_are_those_of_the_definition(lines: list[str]) -> None:
 def test_counts_heads_and_tails(lines: list[str]) -> None:
     tokens = tokenize(lines)
     for i, line in enumerate(lines):
-        classes = [class_of(char) for char in line]
+        classes = [class_of(char) for char in read(line)]
         assert tokens.counts[i].tolist() == np.bincount(classes, minlength=tokens.counts.shape[1]).tolist()
         filled = [code for code in classes if code != tk.SPACE] or [tk.SPACE]
         assert (tokens.head[i], tokens.tail[i]) == (filled[0], filled[-1])
@@ -269,3 +280,15 @@ def test_hash_words_leaves_out_what_is_not_one_word() -> None:
 def test_many_words_do_not_collide() -> None:
     names = [f"{a}{b}{c}" for a in "abcdefghij" for b in "abcdefghijklmnopqrstuvwxyz" for c in range(400)]
     assert len(set(tokenize(names).hashes.tolist())) == len(names)
+
+
+def test_characters_that_nobody_sees_part_no_word() -> None:
+    plain, odd = tokenize(["Kraftfahrzeug été", "क्षि"]), tokenize(["Kraft\u00adfahr\u200bzeug e\u0301te\u0301", "क्षि"])
+    assert plain.hashes.tolist() == odd.hashes.tolist()
+    assert plain.chars.tolist() == odd.chars.tolist()
+
+
+def test_a_line_is_the_same_beside_odd_ones() -> None:
+    lines = ["\u212b kelvin", "ﬁne e\u0301", "\u1100\u1161 x"]  # the first and the last are no NFC either
+    alone = [tokenize([line]).hashes.tolist() for line in lines]
+    assert tokenize(lines).hashes.tolist() == [key for keys in alone for key in keys]

@@ -122,8 +122,9 @@ def _mend_output() -> None:
     if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
         encoding, errors = out.encoding, out.errors
         out = sys.stdout = io.TextIOWrapper(io.BufferedWriter(out.detach()), encoding=encoding, errors=errors)
-    if isinstance(out, io.TextIOWrapper) and out.encoding.lower() in ("utf-8", "utf8"):
-        out.reconfigure(errors="replace")  # half a character in a name is no reason to stop
+    if isinstance(out, io.TextIOWrapper):
+        # Half a character, or one that a terminal lacks, is no reason to stop; files and pipes get UTF-8, all of them.
+        out.reconfigure(encoding=out.encoding if out.isatty() else "utf-8", errors="replace")
 
 
 def _resumes(args: Sequence[str]) -> bool:

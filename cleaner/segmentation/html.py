@@ -16,8 +16,13 @@ from cleaner.segmentation.walk import walk
 __all__ = ["segment_html"]
 
 # Text, for `re` compiles the patterns that few pages need when it is first asked for them, and keeps them.
-_IFRAME = r"(?i:</?iframe\b[^>]*>)"
-_SWALLOWS = r"(?i:</?(?:iframe|noembed|noframes|textarea|title|xmp|plaintext)\b[^>]*>)"
+_SWALLOWING = ("iframe", "noembed", "noframes", "textarea", "title", "xmp", "plaintext")
+_SWALLOWS = rf"(?i:</?(?:{'|'.join(_SWALLOWING)})\b[^>]*>)"
+_CLOSES_ITSELF = (
+    r"<(script|style|title|textarea|iframe|noframes|object|canvas|video|audio|applet)\b"
+    r"((?:[^<>\"'/]|/(?!>)|\"[^\"]{0,2000}\"|'[^']{0,2000}')*+)/>"
+)
+_PROLOG = 200  # characters within which a document says that it is XML
 _LONGEST = 1000  # characters of an address that all links of the page are written with
 
 
@@ -46,18 +51,31 @@ def segment_html(page: Page, *, links: bool = False) -> Lines:
     With ``links`` each line also gets ``markup``, its text with Markdown links. An empty or text-free page gives no
     lines. Raises nothing on bad mark-up.
     """
-    lines = _segment(flatten(trim(page.content)), links)
-    if not len(lines) and re.search(_SWALLOWS, page.content):
+    html = page.content
+    if "<?xml" in html[:_PROLOG]:
+        html = re.sub(_CLOSES_ITSELF, r"<\1\2></\1>", html)  # as XML has it; HTML knows no such thing
+    html = flatten(trim(html))
+    lines, swallowed = _segment(html, links)
+    # Saved pages leave a frame open, and all that follows is then its text. There such tags go.
+    for name in sorted(swallowed):
+        if html.count(f"<{name}") > html.count(f"</{name}"):
+            html = re.sub(rf"(?i:</?{name}\b[^>]*>)", " ", html)
+            lines, _ = _segment(html, links)
+    if not len(lines) and _has_swallowed(html):
         # <title/> or <textarea> without an end takes the whole page for its text: then the tag goes instead.
-        lines = _segment(flatten(trim(re.sub(_SWALLOWS, " ", page.content))), links)
+        lines, _ = _segment(re.sub(_SWALLOWS, " ", html), links)
     return lines
 
 
-def _segment(html: str, links: bool) -> Lines:
+def _has_swallowed(html: str) -> bool:
+    """Whether the text of an element that can have no other content has tags in it."""
+    if not re.search(_SWALLOWS, html):
+        return False
     parser = LexborHTMLParser(html)
-    filled = any(frame.child is not None for frame in parser.tags("iframe"))
-    if filled and html.count("<iframe") > html.count("</iframe"):
-        # Saved pages leave an iframe open: all that follows is then its text. There the iframe tags go.
-        parser = LexborHTMLParser(re.sub(_IFRAME, " ", html))
+    return any("</" in (node.text() or "") for name in _SWALLOWING for node in parser.tags(name))
+
+
+def _segment(html: str, links: bool) -> tuple[Lines, set[str]]:
+    parser = LexborHTMLParser(html)
     title, base = _head(parser)
     return walk(parser.root, title, links, base)

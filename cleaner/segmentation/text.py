@@ -33,6 +33,8 @@ _NARROWEST, _WIDEST = 40, 160  # columns at which text is wrapped
 # Characters of a line before its sentence is said to go on, and of the rest if no end mark ends it: below these,
 # labels and menus in lower case.
 _SHORT, _LONG = 25, 40
+# Characters that nobody sees: a line of nothing else is blank.
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _END = frozenset(".!?…。！？｡؟۔।॥።։")
 _CLOSING = "\"'“”’»«›‹」』）)]*_ "
 
@@ -51,10 +53,12 @@ def segment_text(page: Page) -> Lines:
     whole = page.content.splitlines()
     links = read_links("\n".join(whole))
     at = 0
-    for raw, plain in zip(whole, links.plain.split("\n") if links else whole, strict=True):
+    last_fence = {mark: _last_fence(whole, mark) for mark in "`~"}
+    is_front = page.markdown and whole[:1] == ["---"]  # what stands there is data, and its end underlines nothing
+    for number, (raw, plain) in enumerate(zip(whole, links.plain.split("\n") if links else whole, strict=True)):
         start, at = at, at + len(plain) + 1
         text = raw.rstrip()
-        if not text:
+        if not text or (text[0] in _UNSEEN and not text.strip(_UNSEEN + " \t")):
             gap += 1
             continue
         raws.append(text)
@@ -69,6 +73,8 @@ def segment_text(page: Page) -> Lines:
         tag = "p"
         if first.isalpha() and not fence:
             pass
+        elif is_front and number and text == "---":
+            is_front = False
         elif page.markdown and not gaps[-1] and first in "=-" and _UNDERLINE.fullmatch(text) and marks[-1:] == ["p"]:
             marks[-1] = "h1" if first == "=" else "h2"
             tag = "hr"
@@ -79,7 +85,11 @@ def segment_text(page: Page) -> Lines:
             if text.strip().strip(fence[0]) == "" and fence in text:
                 blocks.append((opened, len(raws)))
                 fence = ""
-        elif (first == "`" or (first == "~" and page.markdown)) and (begins := _FENCE.match(text)):
+        elif (
+            (first == "`" or (first == "~" and page.markdown))
+            and number < last_fence[first]
+            and (begins := _FENCE.match(text))
+        ):
             tag = "pre"
             fence, opened = begins[1], len(raws) - 1
         elif first == "#" and (heading := _HEADING.match(text)):
@@ -155,6 +165,15 @@ def segment_text(page: Page) -> Lines:
         blank_before=ints(blank_before),
         markdown=page.markdown,
     )
+
+
+def _last_fence(lines: Sequence[str], mark: str) -> int:
+    """The last line that may end a block of code: one that opens it further down makes none."""
+    fence = mark * 3
+    for i in range(len(lines) - 1, -1, -1):
+        if fence in lines[i] and not lines[i].strip().strip(mark):
+            return i
+    return -1
 
 
 def _starts(

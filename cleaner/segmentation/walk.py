@@ -20,13 +20,13 @@ __all__ = ["NAMES", "walk"]
 
 # Never text that a reader sees as prose: code for the browser, form state, replaced content.
 SKIPPED = frozenset(
-    "script style template svg iframe object embed canvas datalist audio video map noframes applet head title meta "
-    "link base annotation annotation-xml".split()
+    "script style template svg object embed canvas datalist audio video noframes applet head title meta "
+    "link base area annotation annotation-xml".split()
 )
 SKIPPED_CONTROLS = frozenset(("select", "option", "textarea"))
 # Elements that do not break a line (HTML Living Standard: phrasing content), plus old presentational ones and formulas.
 INLINE = frozenset(
-    "abbr acronym bdi bdo big blink cite code data del dfn em font i img ins kbd label mark nobr output q rb rp rt "
+    "abbr acronym bdi bdo big blink cite code data del dfn em font i img ins kbd label map mark nobr output q rb rp rt "
     "ruby s samp small span strike sub sup time tt u var wbr "
     "math maction menclose merror mfenced mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms "
     "mspace msqrt mstyle msub msubsup msup mtable mtext munder munderover semantics".split()
@@ -40,7 +40,7 @@ KEEPS_TAG = frozenset(("li", "oli", "blockquote", "dd", "dt", "td", "th", "figca
 # What the walk does with a node, by its name. Elements that lexbor knows and this does not are blocks as well; those of
 # unknown names, which pages define as they like, go on with a line that has begun if they hold a few words, and are
 # blocks elsewhere.
-TEXT, BLOCK, PHRASE, LINK, BOLD, SKIP, IMAGE, BREAK, INPUT, CONTROL, FORMULA, UNKNOWN = range(12)
+TEXT, BLOCK, PHRASE, LINK, BOLD, SKIP, IMAGE, FRAME, BREAK, INPUT, CONTROL, FORMULA, UNKNOWN = range(13)
 _BLOCKS = "div p ul ol li td tr tbody table section article header footer nav aside main form button figure".split()
 _ROLES = {
     **dict.fromkeys((*_BLOCKS, *KEEPS_TAG), BLOCK),
@@ -54,6 +54,7 @@ _ROLES = {
     "-text": TEXT,
     "-comment": SKIP,
     "img": IMAGE,
+    "iframe": FRAME,
     "br": BREAK,
     "hr": BREAK,
     "input": INPUT,
@@ -63,14 +64,22 @@ MAX_CELL = 200
 _DIGITS = b"0123456789"
 # Attributes other than classes that say what an element is for, or hide it.
 _TELLING = frozenset(("id", "role", "itemprop", "hidden", "aria-hidden", "style"))
+# Attributes of an <a> that is a place, not a link: old pages leave it open, and it goes on through their paragraphs.
+_PLACE = frozenset(("name", "id", "title", "href"))
+# Of elements in code that hold the number of a line only.
+_LINE_NUMBER = r"(?i)\blnt?\b|\bln-|\bline[-_]?n(?:o|um)|hljs-ln"
 # Attributes that give the numbers of lists and the spans of cells; ``reversed`` alone has no value, and stands for 1.
 _NUMBERS = frozenset(("start", "value", "reversed", "rowspan", "colspan"))
 _NUMBERED = frozenset(("ol", "li", "td", "th"))
 _NUMBER = r"[ \t\n\f\r]*+([+-]?[0-9]{1,9})(?![0-9])"
 # What an element may be called.
 NAMES = frozenset(name for name in _ROLES if name[0] != "-")
+# Characters that nobody sees: a line of nothing else is blank.
+UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 # Where a link begins in the pieces of a line's markup.
 _OPEN = "\x02"
+# An address within Markdown's brackets; line ends and tabs are no part of one (URL Standard, 4.4).
+_TARGET = str.maketrans({" ": "%20", ")": "%29", "\t": None, "\n": None, "\r": None})
 
 
 class _Context(NamedTuple):
@@ -121,7 +130,7 @@ class _Walk:
         self.inline: list[int] = []
         self.noscript: list[int] = []
         self.markup: list[str] = []
-        self.parted: list[int] = []  # the lines that a blank line parts from the one above, in code
+        self.parted: dict[int, int] = {}  # lines of code below blank ones, and how many
         self.counting: list[int] = []  # lines of code that are nothing but 1, 2, 3 and so on
         # One entry for each block element; the root stands for the document.
         self.e_parent = [0]
@@ -134,6 +143,7 @@ class _Walk:
         self.controls: dict[int, int] = {}
         self.hidden: list[tuple[int, int]] = []
         self.numbers: dict[int, dict[str, int]] = {}
+        self.swallowed: set[str] = set()  # names of elements without content that have tags for their text
         self.signatures = {("html", ""): 0}
         self.kinds = {("html", b""): 0}
         self.depths = [1]  # of the elements of each path
@@ -160,7 +170,7 @@ class _Walk:
         link_chars = link_count = bold_chars = 0
         line_inline = -1
         denominators: set[int] = set()
-        gap = 0  # the block of code whose last line has a blank one below
+        gap = blanks = 0  # the block of code whose last line has blank ones below, and how many
         in_link = in_bold = 0
         images = controls = 0
         current = path = 0  # element and its path
@@ -171,7 +181,7 @@ class _Walk:
         href = ""
 
         def flush() -> None:
-            nonlocal link_chars, link_count, bold_chars, line_inline, gap
+            nonlocal link_chars, link_count, bold_chars, line_inline, gap, blanks
             open_link = links and bool(in_link) and bool(href)
             if open_link:
                 _close_link(marked, href)
@@ -183,11 +193,13 @@ class _Walk:
                 text = raw.strip(" ")
             else:
                 text = " ".join(raw.split())
+                if text and text[0] in UNSEEN and not text.strip(UNSEEN + " "):
+                    text = ""
             if text:
                 if in_pre:
                     if gap == current:
-                        self.parted.append(len(texts))
-                    gap = 0
+                        self.parted[len(texts)] = blanks
+                    gap = blanks = 0
                     if text[0].isdigit() and _counts(text):
                         self.counting.append(len(texts))
                 size = len(text)
@@ -222,7 +234,8 @@ class _Walk:
                 tag, role = _named(node)
                 if role == UNKNOWN:
                     begun = any(piece and not piece.isspace() for piece in pieces)
-                    role = PHRASE if begun and _is_phrase(node) else BLOCK
+                    # An icon is an element without anything in it.
+                    role = BLOCK if not begun else SKIP if node.first_child is None else _as_phrase(node)
                 elif role == FORMULA:
                     role = PHRASE
                     if tag == "mfrac":
@@ -241,15 +254,14 @@ class _Walk:
                     blank = text.isspace()
                     if text and (not blank or pieces or in_pre):
                         if in_pre and not in_link and "\n\n" in text:
-                            parts = text.split("\n\n")
-                            for part in parts[:-1]:
+                            *parts, text = re.split(r"\n(\n+)", text)
+                            for part, more in zip(parts[::2], parts[1::2], strict=True):
                                 pieces.append(part)
                                 if links:
                                     marked.append(part)
                                 flush()
                                 if texts and element_of[-1] == current:
-                                    gap = current
-                            text = parts[-1]
+                                    gap, blanks = current, len(more)
                             blank = text.isspace()
                         pieces.append(text)
                         if links:
@@ -312,12 +324,16 @@ class _Walk:
                     self.hidden.append((number, number + 1))
             elif role <= BOLD:
                 child = node.first_child
-                if child is not None:
-                    attributes = node.attributes
+                attributes = node.attributes if child is not None else None
+                if child is not None and not (
+                    attributes and (in_pre or "aria-hidden" in attributes) and _is_aside(node, attributes, in_pre)
+                ):
                     if denominators and node.mem_id in denominators:
                         pieces.append("/")
                         if links:
                             marked.append("/")
+                    if role == LINK and attributes and not attributes.get("href") and _PLACE.issuperset(attributes):
+                        role = PHRASE
                     if role == PHRASE:
                         push((node, PHRASE, inline, None, 0))
                     elif role == LINK:
@@ -346,7 +362,12 @@ class _Walk:
                 pass
             elif role == IMAGE:
                 images += 1
+            elif role == FRAME:
+                if node.first_child is not None:
+                    self.swallowed.add(tag)
             else:
+                if tag == "textarea" and "</" in (node.text() or ""):
+                    self.swallowed.add(tag)
                 if role != CONTROL:
                     if in_pre and tag == "br":
                         pieces.append("\n")
@@ -442,9 +463,9 @@ class _Walk:
         end = code
         while end < len(self.texts) and self.element[end] == self.element[code]:
             end += 1
-        parts = self.texts[code:end]
-        fewest, count = sum(part.count("\n") + 1 for part in parts), self.texts[number].count("\n") + 1
-        return fewest <= count <= fewest + 2 * (len(parts) - 1)  # blank lines between the parts
+        fewest = sum(part.count("\n") + 1 for part in self.texts[code:end])
+        blanks = sum(self.parted.get(line, 0) for line in range(code + 1, end))
+        return fewest <= self.texts[number].count("\n") + 1 <= fewest + blanks
 
     @cached_property
     def names(self) -> list[str]:
@@ -470,15 +491,14 @@ class _Walk:
         for column in columns:
             column[:] = compress(column, kept)
         before = np.concatenate([[0], np.cumsum(kept)])
-        for ends in (self.e_first, self.e_last, self.parted):
+        for ends in (self.e_first, self.e_last):
             ends[:] = before[ends].tolist()
+        self.parted = {int(before[line]): count for line, count in self.parted.items()}
 
     def lines(self, title: str, base: str) -> Lines:
         parents, path = _ints(self.e_parent), _ints(self.e_path)
         depth = _ints(self.depths)[path]
         depth[0] = 0  # the root, which has the path of <html>
-        blank_before = np.zeros(len(self.texts), dtype=np.int32)
-        blank_before[self.parted] = 1
         hidden = np.zeros(len(parents), dtype=np.int32)
         for start, stop in self.hidden:
             hidden[start:stop] = 1
@@ -490,7 +510,7 @@ class _Walk:
             link_count=_ints(self.link_count),
             bold_chars=_ints(self.bold_chars),
             level=_ints(self.level),
-            blank_before=blank_before,
+            blank_before=_sparse(self.parted, len(self.texts)),
             title=title,
             base=base,
             elements=Elements(
@@ -514,12 +534,16 @@ class _Walk:
         )
 
 
-def walk(root: Any, title: str, links: bool, base: str) -> Lines:
-    """The lines below ``root``, a node or None; ``base`` is the address that the page gives for its links."""
+def walk(root: Any, title: str, links: bool, base: str) -> tuple[Lines, set[str]]:
+    """The lines below ``root``, a node or None; ``base`` is the address that the page gives for its links.
+
+    Also the names of elements that may have swallowed what follows them: all of it is then the text of a frame or a
+    field.
+    """
     found = _Walk(links)
     if root is not None:
         found.run(root)
-    return found.lines(title, base)
+    return found.lines(title, base), found.swallowed
 
 
 def _named(node: Any) -> tuple[str, int]:
@@ -528,7 +552,15 @@ def _named(node: Any) -> tuple[str, int]:
     if name in _ROLES:
         return name, _ROLES[name]
     # Comments and doctypes have names that begin with a hyphen.
-    return name, SKIP if not name[:1].isalpha() else BLOCK if node.tag_id < _OWN_NUMBERS else UNKNOWN
+    if not name[:1].isalpha():
+        return name, SKIP
+    if node.tag_id < _OWN_NUMBERS:
+        return name, BLOCK
+    return name, PHRASE if name.startswith("mjx-") else UNKNOWN  # MathJax's, of which a formula has dozens
+
+
+def _as_phrase(node: Any) -> int:
+    return PHRASE if _is_phrase(node) else BLOCK
 
 
 def _is_phrase(node: Any, deeper: int = 2) -> bool:
@@ -545,10 +577,23 @@ def _is_phrase(node: Any, deeper: int = 2) -> bool:
             has_text = has_text or child.first_child is not None
         elif role == UNKNOWN and ":" in name and deeper and _is_phrase(child, deeper - 1):
             has_text = True  # a word processor's names of places have names of cities in them
-        elif role not in (SKIP, IMAGE):
+        elif role not in (SKIP, IMAGE, FRAME):
             return False
         child = child.next
     return False
+
+
+def _is_aside(node: Any, attributes: dict[str, Any], in_pre: bool) -> bool:
+    """Whether an inline element is no part of its line's text: a formula drawn beside its MathML, a line's number."""
+    if attributes.get("aria-hidden") == "true":
+        beside = (node.prev, node.next)
+        return any(other is not None and (other.first_child or other).tag == "math" for other in beside)
+    if not in_pre:
+        return False
+    style = (attributes.get("style") or "").replace(" ", "")
+    if "user-select:none" not in style and not re.search(_LINE_NUMBER, attributes.get("class") or ""):
+        return False
+    return bool((node.text() or "").strip().isdecimal())
 
 
 def _denominator(fraction: Any) -> set[int]:
@@ -629,5 +674,5 @@ def _close_link(marked: list[str], href: str) -> None:
     for i in range(len(marked) - 1, -1, -1):
         if marked[i] == _OPEN:
             label = " ".join("".join(marked[i + 1 :]).split())
-            marked[i:] = [f"[{label}]({href.strip().replace(' ', '%20').replace(')', '%29')})"] if label else []
+            marked[i:] = [f"[{label}]({href.strip().translate(_TARGET)})"] if label else []
             return
