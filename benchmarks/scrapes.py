@@ -7,7 +7,8 @@
 The pages in ``benchmarks/scrapes`` were written for this purpose, by authors who had not seen the project: stories that
 nobody wrote before, in the frames that sites in 34 languages put around theirs since 2004. ``ordinary`` are news pages
 as most are; in ``tricky`` stories have lists, scores, quotes of a word, and junk comes in whole sentences: appeals,
-authors, comments, teasers. Each line begins with a mark (`cleaner.labelled`). Never trained on.
+authors, comments, teasers; ``mixed`` are 40 pages of all kinds by one author, written last. Each line begins with a
+mark (`cleaner.labelled`). Never trained on.
 """
 
 from __future__ import annotations

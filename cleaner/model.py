@@ -27,7 +27,7 @@ from cleaner.calibration import PAGE_WEIGHTS, Calibration, probability
 from cleaner.errors import BadModel
 from cleaner.features import FEATURES, Columns, HashedWeights, compute
 from cleaner.features.hashed import BUCKETS, TEXT_BUCKETS
-from cleaner.network import AROUND, Network, Round
+from cleaner.network import TOLD, Network, Round
 from cleaner.page import Floats, Kind, Lines
 from cleaner.tokens import Hashes
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Model", "shipped_model"]
 
 MAGIC = b"CLEANER\n"
-VERSION = 7
+VERSION = 8
 MAX_FILE = 16 << 20
 MAX_HEADER = 1 << 20
 MAX_LEAVES = 128
@@ -437,7 +437,7 @@ def _fit_rounds(head: Head, rounds: int, units: int) -> bool:
     steps = len(head.round_step)
     if not rounds:
         return not steps and not len(head.round_summary) and not len(head.round_weight)
-    inputs = rounds * units + steps * (len(AROUND) + 1)
+    inputs = rounds * units + steps * TOLD
     fits = len(head.round_summary) == steps * units and len(head.round_weight) == inputs * units
     return steps > 0 and steps % rounds == 0 and fits
 

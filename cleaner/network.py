@@ -1,11 +1,12 @@
 """A small network beside the trees of a head: what a line looks like, then what the lines around it were found to be.
 
 Trees ask one feature after the other, of one line; a hidden unit weighs all features of a line at once. In each round
-that follows, a line's units are told a summary of the units of the eight lines above, of the eight below and of the
-page as a whole, so that after three rounds a line knows of 24 on either side: a convolution over the lines of a page
-(Bai, Kolter, Koltun 2018, "An empirical evaluation of generic convolutional and recurrent networks for sequence
-modeling"; for boilerplate Vogels et al. 2018, "Web2Text"). Trees and network err in different places, so the mean of
-their log-odds is better than either (`docs/decisions.md` has the figures).
+that follows, a line's units are told a summary of the units of the four lines above and the four below, the mean of
+those further away, in three stretches on either side that are longer the further they are, and the mean of the page: a
+convolution over the lines of a page (Bai, Kolter, Koltun 2018, "An empirical evaluation of generic convolutional and
+recurrent networks for sequence modeling"; for boilerplate Vogels et al. 2018, "Web2Text") that sees far things
+coarsely. Trees and network err in different places, so the mean of their log-odds is better than either
+(`docs/decisions.md` has the figures).
 
 What goes into a sum is rounded to whole numbers of seven bits, the weights to whole numbers small enough that every
 sum stays below 2^24. Single precision then adds them exactly, so that neither the linear algebra library nor the other
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 
     from cleaner.page import Floats
 
-__all__ = ["AROUND", "LEVELS", "STEP", "Network", "Round", "neighbours", "quantized", "rounded"]
+__all__ = [
+    "AROUND", "LEVELS", "STEP", "STRETCHES", "TOLD", "Network", "Round", "edges", "neighbours", "quantized", "rounded",
+]  # fmt: skip
 
 LEVELS: Final = 127  # a feature becomes a whole number from -LEVELS to LEVELS
 STEP: Final = 32.0  # of which so many are one standard deviation
-AROUND: Final = (*range(-8, 0), *range(1, 9))  # the lines that a round tells a line of
+AROUND: Final = (*range(-4, 0), *range(1, 5))  # the lines that a round tells a line of
+_EDGES: Final = (-80, -24, -8, -4, 5, 9, 25, 81)  # where the stretches of lines further away begin and end
+STRETCHES: Final = ((0, 1), (1, 2), (2, 3), (4, 5), (5, 6), (6, 7))  # each by two of these
+TOLD: Final = len(AROUND) + len(STRETCHES) + 1  # and of the page
 _EXACT: Final = 1 << 24  # single precision holds whole numbers up to here
 _GRID: Final = 65536.0  # what the units add is rounded to such parts, so that their order does not matter either
 _MOST_NEAR: Final = 9
@@ -59,12 +65,26 @@ def neighbours(rows: npt.NDArray[np.int64], page: npt.NDArray[np.int64], offset:
     return np.where((there == rows + offset) & (page[there] == page[rows]), there, -1)
 
 
+def edges(start: npt.NDArray[np.int64], lines: int) -> npt.NDArray[np.int64]:
+    """Where the stretches begin and end that each line is told of, all on its page: shape (edges, lines).
+
+    ``start`` is the first line of each page. `STRETCHES` names them by two edges each; a stretch may have no line.
+    """
+    size = np.diff(start, append=lines)
+    first = np.repeat(start, size)
+    found: npt.NDArray[np.int64] = np.clip(
+        np.arange(lines) + np.array(_EDGES)[:, None], first, first + np.repeat(size, size)
+    )
+    return found
+
+
 class Round(NamedTuple):
     """One round: ``summary[unit, number]`` and ``weight[input, unit]``, whole numbers; ``level`` (steps of an input for
     each of a unit's value), ``step`` (steps of an input for each of a summary's sum), ``unit`` (the size of one step of
     the weights) and ``bias`` a unit.
 
-    The inputs are a line's own units, then the summary of each line of `AROUND`, then its mean over the page.
+    The inputs are a line's own units, then the summary of each line of `AROUND`, then its mean over each of
+    `STRETCHES` and over the page.
     """
 
     level: npt.NDArray[np.float32]
@@ -95,8 +115,9 @@ class Network(NamedTuple):
         """What the units add to the log-odds of each row: shape (n,); ``start`` is the first row of each page."""
         page = np.repeat(np.arange(len(start)), np.diff(start, append=len(matrix)))
         units = self._first(matrix, page)
+        far = edges(start, len(matrix)) if self.rounds else page
         for each in self.rounds:
-            _tell(each, units, start, page)
+            _tell(each, units, start, page, far)
         units *= self.out * np.float32(_GRID)
         np.rint(units, out=units)
         found: npt.NDArray[np.float64] = units.sum(axis=1, dtype=np.float64) / _GRID
@@ -136,10 +157,16 @@ class Network(NamedTuple):
             raise BadModel("the network's scales are out of range")
 
 
-def _tell(each: Round, units: Floats, start: npt.NDArray[np.int64], page: npt.NDArray[np.int64]) -> None:
+def _tell(
+    each: Round,
+    units: Floats,
+    start: npt.NDArray[np.int64],
+    page: npt.NDArray[np.int64],
+    far: npt.NDArray[np.int64],
+) -> None:
     """Add what a round finds to the units of each row, in place."""
     n, own = units.shape
-    width, far = len(each.step), AROUND[-1]
+    width, near = len(each.step), AROUND[-1]
     size = _rows_at_once(each.weight)
     block = max(size, _ROWS // size * size)
     steps = np.empty((n, own), dtype=np.int8)  # as float32 all of them would be as much as the units
@@ -150,23 +177,30 @@ def _tell(each: Round, units: Floats, start: npt.NDArray[np.int64], page: npt.ND
         with np.errstate(invalid="ignore"):  # what is not a number is none of a step
             steps[rows] = found
         summary[rows] = _steps(_products(found, each.summary[None])[0], each.step)
-    sums = np.add.reduceat(summary, start, axis=0, dtype=np.float64)
-    mean = np.rint(sums / np.diff(start, append=n)[:, None]).astype(np.float32)
+    np.nan_to_num(summary, copy=False)  # or it would be in the sums of all lines below it
+    sums = np.zeros((n + 1, width))
+    np.cumsum(summary, axis=0, out=sums[1:])
+    mean = np.rint(np.diff(sums[np.append(start, n)], axis=0) / np.diff(start, append=n)[:, None]).astype(np.float32)
     # Lines that are not there lie between the pages, so that what stands above or below any line is one piece.
-    place = np.arange(n) + far * (page + 1)
-    spaced = np.zeros((n + far * (len(start) + 1), width), dtype=np.float32)
+    place = np.arange(n) + near * (page + 1)
+    spaced = np.zeros((n + near * (len(start) + 1), width), dtype=np.float32)
     spaced[place] = summary
-    pieces = np.lib.stride_tricks.sliding_window_view(spaced.ravel(), far * width)[::width]
+    pieces = np.lib.stride_tricks.sliding_window_view(spaced.ravel(), near * width)[::width]
     inputs = np.zeros((min(block, -(-n // size) * size), len(each.weight)), dtype=np.float32)
     for low in range(0, n, block):
         rows = slice(low, min(low + block, n))
         count = rows.stop - low
-        inputs[:count, :own] = steps[rows]
-        inputs[:count, own : own + far * width] = pieces[place[rows] - far]
-        inputs[:count, own + far * width : own + 2 * far * width] = pieces[place[rows] + 1]
-        inputs[:count, own + 2 * far * width :] = mean[page[rows]]
+        parts = [steps[rows], pieces[place[rows] - near], pieces[place[rows] + 1], *_means(sums, far[:, rows])]
+        parts.append(mean[page[rows]])
+        np.concatenate(parts, axis=1, out=inputs[:count])
         found = _products(inputs[: -(-count // size) * size], each.weight[None])[0, :count]
         units[rows] += _units(found, each.unit, each.bias)
+
+
+def _means(sums: npt.NDArray[np.float64], far: npt.NDArray[np.int64]) -> list[npt.NDArray[np.float64]]:
+    """The mean of each stretch, a whole number as all inputs are; ``sums[i]`` is of all lines above line ``i``."""
+    at = [sums[edge] for edge in far]
+    return [np.rint((at[b] - at[a]) / np.maximum(far[b] - far[a], 1)[:, None]) for a, b in STRETCHES]
 
 
 def _steps(values: Floats, level: Floats) -> Floats:

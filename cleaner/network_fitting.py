@@ -6,12 +6,24 @@ one thread, so the same pages and seed give the same network on the same kind of
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from cleaner.network import AROUND, LEVELS, STEP, Network, Round, neighbours, rounded
+from cleaner.network import (
+    AROUND,
+    LEVELS,
+    STEP,
+    STRETCHES,
+    TOLD,
+    Network,
+    Round,
+    edges,
+    neighbours,
+    rounded,
+)  # fmt: skip
 
 __all__ = ["Plan", "fit_network"]
 
@@ -119,7 +131,7 @@ def _begin(features: int, plan: Plan, rng: np.random.Generator) -> Learnt:
         out: Array = (rng.standard_normal((inputs, units)) * spread / np.sqrt(inputs)).astype(np.float32)
         return out
 
-    width = plan.units + plan.summary * (len(AROUND) + 1)
+    width = plan.units + plan.summary * TOLD
     out = [chance(features, plan.units, 1.4), np.zeros(plan.units, dtype=np.float32)]
     for _ in range(plan.rounds):
         out += [chance(plan.units, plan.summary, 1.0), chance(width, plan.units, 1.4)]
@@ -138,11 +150,12 @@ def _some(rows: int, learnt: Learnt, plan: Plan, rng: np.random.Generator) -> Le
 
 
 class _Found(NamedTuple):
-    """What a batch's lines were found to be: whom each is told of; their units before each round and at last; the
-    summary, the inputs and the outcome of each round; and the log-odds.
+    """What a batch's lines were found to be: whom each is told of, one by one and in stretches; their units before each
+    round and at last; the summary, the inputs and the outcome of each round; and the log-odds.
     """
 
     around: Rows
+    far: Rows
     units: list[Array]
     summary: list[Array]
     inputs: list[Array]
@@ -156,27 +169,36 @@ def _around(start: Rows, rows: int) -> Rows:
     return np.stack([neighbours(np.arange(rows), page, offset) for offset in AROUND], axis=1)
 
 
-def _told(units: Array, summary: Array, around: Rows, start: Rows) -> Array:
+def _told(units: Array, summary: Array, around: Rows, far: Rows, start: Rows) -> Array:
     """A round's inputs."""
     rows = len(units)
     of_lines = np.concatenate([summary, np.zeros_like(summary[:1])])
+    sums = np.concatenate([np.zeros((1, summary.shape[1])), np.cumsum(summary, axis=0, dtype=np.float64)])
+    of_stretches = [(sums[far[b]] - sums[far[a]]) / _lines(far[a], far[b]) for a, b in STRETCHES]
     sizes = np.diff(start, append=rows)
     mean = np.add.reduceat(summary, start, axis=0) / sizes[:, None].astype(np.float32)
-    return np.concatenate([units, of_lines[around].reshape(rows, -1), np.repeat(mean, sizes, axis=0)], axis=1)
+    told = [units, of_lines[around].reshape(rows, -1), *of_stretches, np.repeat(mean, sizes, axis=0)]
+    return np.concatenate(told, axis=1, dtype=np.float32)
+
+
+def _lines(low: Rows, high: Rows) -> Rows:
+    """How many lines there are from each of ``low`` to each of ``high``, at least 1, as a column."""
+    found: Rows = np.maximum(high - low, 1)[:, None]
+    return found
 
 
 def _forward(learnt: Learnt, inputs: Array, start: Rows, plan: Plan, some: Learnt | None = None) -> _Found:
-    around = _around(start, len(inputs))
+    around, far = _around(start, len(inputs)), edges(start, len(inputs))
     units = [np.maximum(inputs @ learnt[0] + learnt[1], 0)]
     summaries, told, added = [], [], []
     for i, (summary, weight, bias) in enumerate(_rounds(learnt, plan)):
         summaries.append(units[-1] @ summary)
-        told.append(_told(units[-1], summaries[-1], around, start))
+        told.append(_told(units[-1], summaries[-1], around, far, start))
         if some is not None:
             told[-1] *= some[i + 1]
         added.append(np.maximum(told[-1] @ weight + bias, 0))
         units.append(units[-1] + added[-1])
-    return _Found(around, units, summaries, told, added, (units[-1] @ learnt[-2])[:, 0] + learnt[-1][0])
+    return _Found(around, far, units, summaries, told, added, (units[-1] @ learnt[-2])[:, 0] + learnt[-1][0])
 
 
 def _rounds(learnt: Learnt, plan: Plan) -> list[Learnt]:
@@ -208,16 +230,34 @@ def _slopes(
         by_input = by_sum @ weight.T
         if some is not None:
             by_input *= some[i + 1]
+        of_lines, *of_stretches, of_page = np.split(by_input[:, own:], _ENDS[:-1] * width, axis=1)
         told = np.zeros((rows + 1, len(AROUND), width), dtype=np.float32)
-        told[:rows] = by_input[:, own:-width].reshape(rows, -1, width)
-        by_mean = np.add.reduceat(by_input[:, -width:], start, axis=0) / sizes[:, None].astype(np.float32)
+        told[:rows] = of_lines.reshape(rows, -1, width)
+        by_mean = np.add.reduceat(of_page, start, axis=0) / sizes[:, None].astype(np.float32)
         by_summary = np.repeat(by_mean, sizes, axis=0)
         for place in range(len(AROUND)):
             by_summary += told[around[:, place], place]
+        by_summary += _by_stretches(of_stretches, found.far)
         out = [found.units[i].T @ by_summary, found.inputs[i].T @ by_sum, by_sum.sum(axis=0), *out]
         by_units = by_units + by_input[:, :own] + by_summary @ summary.T
     by_units = by_units * (found.units[0] > 0)
     return [inputs.T @ by_units, by_units.sum(axis=0), *out]
+
+
+# Where each part of a round's inputs ends, in summaries: those of single lines, of each stretch, of the page.
+_ENDS = np.cumsum([len(AROUND), *[1] * len(STRETCHES), 1])
+
+
+def _by_stretches(slopes: Sequence[npt.NDArray[np.floating[Any]]], far: Rows) -> Array:
+    """What the means of stretches make of the slopes of the lines in them."""
+    rows, width = slopes[0].shape
+    change = np.zeros((rows + 1, width))  # from each line to the next
+    for slope, (a, b) in zip(slopes, STRETCHES, strict=True):
+        share = slope / _lines(far[a], far[b])
+        for i in range(width):
+            change[:, i] += np.bincount(far[a], share[:, i], rows + 1) - np.bincount(far[b], share[:, i], rows + 1)
+    found: Array = np.cumsum(change, axis=0)[:-1].astype(np.float32)
+    return found
 
 
 def _adam(learnt: Learnt, slopes: Learnt, moments: list[tuple[Array, Array]], rate: float, number: int) -> None:
@@ -245,7 +285,7 @@ def _set_out(
         summary, weight, bias = learnt[3 * i + 2 : 3 * i + 5]
         level, summary_level = (np.where(top > 0, LEVELS / np.maximum(top, 1e-6), 0) for top in (high, high_summary))
         whole_summary, summary_step = rounded(_by_step(summary, level))
-        whole_weight, unit = rounded(_by_step(weight, np.concatenate([level, *[summary_level] * (len(AROUND) + 1)])))
+        whole_weight, unit = rounded(_by_step(weight, np.concatenate([level, *[summary_level] * TOLD])))
         rounds.append(
             Round(
                 level.astype(np.float32),

@@ -19,7 +19,10 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["CleanedPage", "Elements", "Kind", "Line", "Lines", "Page"]
+__all__ = ["UNSEEN", "CleanedPage", "Elements", "Kind", "Line", "Lines", "Page"]
+
+# Characters that nobody sees: a line of nothing else is blank.
+UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
 Ints: TypeAlias = "npt.NDArray[np.int32]"
 Floats: TypeAlias = "npt.NDArray[np.float32]"

@@ -213,21 +213,22 @@ class Cleaner:
         return chain.from_iterable(self._by_workers(batches, jobs))
 
     def _by_workers(self, batches: Iterator[list[Page]], jobs: int) -> Iterator[list[CleanedPage]]:
-        # joblib's own generator takes in all there is, however slowly what it gives is used.
-        from joblib.externals.loky import get_reusable_executor
+        # joblib's own generator takes in all there is, however slowly what it gives is used. Its processes, but not the
+        # ones that it keeps for others.
+        from joblib.externals.loky import ProcessPoolExecutor
 
-        executor = get_reusable_executor(max_workers=jobs, env={"OMP_NUM_THREADS": "1"})
-        waiting: deque[Future[list[CleanedPage]]] = deque()
-        try:
-            for batch in batches:
-                waiting.append(executor.submit(self._clean_batch, batch))
-                if len(waiting) > 2 * jobs:
+        with ProcessPoolExecutor(max_workers=jobs, env={"OMP_NUM_THREADS": "1"}) as executor:
+            waiting: deque[Future[list[CleanedPage]]] = deque()
+            try:
+                for batch in batches:
+                    waiting.append(executor.submit(self._clean_batch, batch))
+                    if len(waiting) > 2 * jobs:
+                        yield waiting.popleft().result()
+                while waiting:
                     yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     def judge_many(self, sources: Iterable[Source]) -> Iterator[Judged]:
         """`clean_many` up to the decision, in this process: what it needs is all there, and the page may go."""

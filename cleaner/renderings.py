@@ -105,9 +105,9 @@ def _broken(lines: Lines, rng: random.Random) -> str:
 
 
 def _nodes(lines: Lines, rng: random.Random) -> str:
-    """One text node a line: links inside a line stand on lines of their own."""
+    """One text node a line: links inside a line and the cells of a row stand on lines of their own."""
     if lines.markup is None:
-        return _visible(lines, rng)
+        return _visible(lines, rng).replace("\t", "\n")
     out: list[str] = []
     for markup in lines.markup:
         at = 0
@@ -120,7 +120,7 @@ def _nodes(lines: Lines, rng: random.Random) -> str:
                 break
             out += [markup[at:start], markup[start + 1 : middle]]
             at = stop + 1
-    return "\n".join(text.strip() for text in out if text.strip())
+    return "\n".join(text.strip() for part in out for text in part.split("\t") if text.strip())
 
 
 def _markdown(lines: Lines, rng: random.Random) -> str:
@@ -307,13 +307,14 @@ class _Junk:
         return run[: rng.randint(1, 3)]
 
     def insert(self, body: list[str]) -> None:
-        """Put a list or a heading of another page's main content into a story: it is content there as well."""
+        """Put a list, a table or a heading of another page's main content into a story: it is content there as well."""
         rng = self.rng
         at = rng.randint(1, len(body) - 1)
         if self.lists and rng.random() < 0.7:
             run = rng.choice(self.lists)
             start = rng.randrange(len(run) - 1)
-            body[at:at] = run[start : start + rng.randint(2, 12)]
+            between = rng.choice(("\t", "\n", "\n", "  ", " "))  # the cells of a row, if it is a table
+            body[at:at] = "\n".join(run[start : start + rng.randint(2, 12)]).replace("\t", between).split("\n")
         elif self.headings:
             body.insert(at, rng.choice(self.headings))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cleaner.features import feature_names
 from cleaner.model import Head, Model, pack_network, pack_trees
-from cleaner.network import AROUND, Network, Round, rounded
+from cleaner.network import TOLD, Network, Round, rounded
 from cleaner.page import CleanedPage, Kind, Page
 from cleaner.segmentation import segment
 
@@ -61,7 +61,7 @@ def with_network(head: Head, size: float = 3.0, units: int = 2, rounds: int = 1)
     more = []
     for _ in range(rounds):
         summary, of_summary = rounded(rng.normal(size=(1, units, 1)))
-        told, of_told = rounded(rng.normal(size=(1, units + len(AROUND) + 1, units)))
+        told, of_told = rounded(rng.normal(size=(1, units + TOLD, units)))
         level, of_told = np.full(units, 40, dtype=np.float32), of_told / np.abs(told).max() / 100
         whole, of_summary = summary[0].astype(np.float32), of_summary / np.abs(summary).max()
         more.append(Round(level, whole, of_summary, told[0].astype(np.float32), of_told, none))

@@ -353,7 +353,9 @@ def test_a_cleaner_is_held_against_the_marks_of_a_page(tmp_path: Path) -> None:
 def test_scrapes_are_marked_and_the_command_counts_them() -> None:
     done = CliRunner().invoke(scrapes, ["score"], catch_exceptions=False)
     assert done.exit_code == 0
-    for name, count, table in zip(("ordinary", "tricky"), (52, 93), done.stdout.split("\n\n"), strict=False):
+    for name, count, table in zip(
+        ("mixed", "ordinary", "tricky"), (40, 52, 93), done.stdout.split("\n\n"), strict=False
+    ):
         paths = sorted((ROOT / "benchmarks" / "scrapes" / name).rglob("*.marked.txt"))
         pages = [read_page(path)[1] for path in paths]
         assert len(pages) == count

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,22 @@ def test_favor_moves_the_cut() -> None:
         for favor in ("precision", "balanced", "recall")
     }
     assert sizes["precision"] < sizes["balanced"] < sizes["recall"]
+
+
+def test_pages_are_taken_in_as_they_are_used() -> None:
+    taken = 0
+
+    def pages() -> Iterator[str]:
+        nonlocal taken
+        for taken in range(1, 4001):  # noqa: B007
+            yield "<p>The ferry left an hour late, and nobody minded.</p>"
+
+    for jobs, most in ((1, 40), (2, 6 * 40)):
+        cleaned = Cleaner().clean_many(pages(), jobs=jobs)
+        next(cleaned)
+        time.sleep(0.5)
+        assert taken <= most
+        del cleaned
 
 
 def test_many_jobs_give_the_same_pages_in_order() -> None:

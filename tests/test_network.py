@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from cleaner import network
 from cleaner.errors import BadModel
-from cleaner.network import AROUND, LEVELS, STEP, Network, Round, neighbours, quantized, rounded
+from cleaner.network import (
+    AROUND,
+    LEVELS,
+    STEP,
+    STRETCHES,
+    TOLD,
+    Network,
+    Round,
+    edges,
+    neighbours,
+    quantized,
+    rounded,
+)  # fmt: skip
 
 FEATURES, UNITS = 5, 3
 
@@ -29,7 +41,7 @@ def made(seed: int = 0, near: int = 3, features: int = FEATURES, units: int = UN
 
 def told(rng: np.random.Generator, units: int, width: int = 2) -> Round:
     summary, step = rounded(rng.normal(size=(1, units, width)))
-    weight, unit = rounded(rng.normal(size=(1, units + width * (len(AROUND) + 1), units)))
+    weight, unit = rounded(rng.normal(size=(1, units + width * TOLD, units)))
     level = rng.uniform(5, 20, size=units).astype(np.float32)
     bias = rng.normal(size=units).astype(np.float32)
     return Round(level, summary[0].astype(np.float32), step / 4, weight[0].astype(np.float32), unit, bias)
@@ -57,6 +69,9 @@ def plainly(net: Network, matrix: np.ndarray, start: np.ndarray) -> list[float]:
                 summary[there] if 0 <= there < len(matrix) and page[there] == page[row] else np.zeros(len(each.step))
                 for there in (row + offset for offset in AROUND)
             ]
+            for low, high in ((-80, -24), (-24, -8), (-8, -4), (5, 9), (9, 25), (25, 81)):
+                far = [i for i in range(row + low, row + high) if 0 <= i < len(matrix) and page[i] == page[row]]
+                beside.append(np.rint(summary[far].mean(axis=0)) if far else np.zeros(len(each.step)))
             mean = np.rint(summary[page == page[row]].mean(axis=0))
             inputs = np.concatenate([steps[row], *beside, mean])
             total = (inputs @ each.weight.astype(np.float64)).astype(np.float32)
@@ -69,7 +84,7 @@ def plainly(net: Network, matrix: np.ndarray, start: np.ndarray) -> list[float]:
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([1, 3, 5, 9]),
-    st.lists(st.integers(1, 9), min_size=1, max_size=12),
+    st.lists(st.integers(1, 9) | st.integers(1, 120), min_size=1, max_size=9),
     st.sampled_from([1, 2, 7, 512]),
     st.sampled_from([0, 1, 2]),
 )
@@ -137,20 +152,30 @@ def test_a_fitted_network_says_what_scikit_learn_says() -> None:
     assert ((odds > 0) == labels).mean() > 0.95
 
 
-def test_a_line_is_told_of_sixteen_on_either_side_and_of_its_page() -> None:
+def test_a_line_is_told_of_lines_near_and_far_and_of_its_page() -> None:
     net = made(4, near=1, units=8)
     net = net._replace(bias=net.bias + 3, rounds=tuple(each._replace(bias=each.bias + 3) for each in net.rounds))
     matrix = np.random.default_rng(5).normal(size=(80, FEATURES)).astype(np.float32)
     before = net.scores(matrix, np.array([0, 60]))
     matrix[20] += 5
     changed = np.flatnonzero(net.scores(matrix, np.array([0, 60])) != before)
-    assert {4, 12, 20, 36} <= set(changed.tolist())
+    assert {16, 20, 24, 45} <= set(changed.tolist())
     assert changed.max() < 60
     alone = net._replace(rounds=())
     matrix[20] -= 5
     before = alone.scores(matrix, np.array([0, 60]))
     matrix[20] += 5
     assert np.flatnonzero(alone.scores(matrix, np.array([0, 60])) != before).tolist() == [20]
+
+
+def test_stretches_end_where_the_page_does() -> None:
+    start, lines = np.array([0, 3, 103]), 104
+    found = edges(start, lines)
+    page = np.repeat([0, 1, 2], [3, 100, 1])
+    assert (found >= start[page]).all()
+    assert (found <= np.append(start[1:], lines)[page]).all()
+    assert found[:, 53].tolist() == [3, 29, 45, 49, 58, 62, 78, 103]
+    assert [int(found[b, 3] - found[a, 3]) for a, b in STRETCHES] == [0, 0, 0, 4, 16, 56]
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-6, 1.0, 1e6]), st.sampled_from([1, 3, 400]))

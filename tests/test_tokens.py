@@ -208,6 +208,8 @@ def test_every_character_has_the_class_of_its_category() -> None:
         char = chr(i)
         if char in special:
             continue
+        if table[i] == tk.OTHER and unicodedata.unidata_version != "14.0.0":
+            continue  # a newer Python knows characters that the table does not
         expected = CATEGORY.get(unicodedata.category(char), tk.MARK)
         if table[i] == tk.LONE:
             assert expected == tk.LETTER

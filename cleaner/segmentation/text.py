@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cleaner.page import Kind, Lines, Page
+from cleaner.page import UNSEEN, Kind, Lines, Page
 from cleaner.segmentation.marks import BOLD, plain_line, read_links
 
 __all__ = ["LINK", "URL", "segment_text"]
@@ -33,8 +33,6 @@ _NARROWEST, _WIDEST = 40, 160  # columns at which text is wrapped
 # Characters of a line before its sentence is said to go on, and of the rest if no end mark ends it: below these,
 # labels and menus in lower case.
 _SHORT, _LONG = 25, 40
-# Characters that nobody sees: a line of nothing else is blank.
-_UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _END = frozenset(".!?…。！？｡؟۔।॥።։")
 _CLOSING = "\"'“”’»«›‹」』）)]*_ "
 
@@ -58,7 +56,7 @@ def segment_text(page: Page) -> Lines:
     for number, (raw, plain) in enumerate(zip(whole, links.plain.split("\n") if links else whole, strict=True)):
         start, at = at, at + len(plain) + 1
         text = raw.rstrip()
-        if not text or (text[0] in _UNSEEN and not text.strip(_UNSEEN + " \t")):
+        if not text or (text[0] in UNSEEN and not text.strip(UNSEEN + " \t")):
             gap += 1
             continue
         raws.append(text)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from selectolax.lexbor import LexborHTMLParser
 
-from cleaner.page import Elements, Ints, Kind, Lines
+from cleaner.page import UNSEEN, Elements, Ints, Kind, Lines
 
 __all__ = ["NAMES", "walk"]
 
@@ -74,8 +74,6 @@ _NUMBERED = frozenset(("ol", "li", "td", "th"))
 _NUMBER = r"[ \t\n\f\r]*+([+-]?[0-9]{1,9})(?![0-9])"
 # What an element may be called.
 NAMES = frozenset(name for name in _ROLES if name[0] != "-")
-# Characters that nobody sees: a line of nothing else is blank.
-UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 # Where a link begins in the pieces of a line's markup.
 _OPEN = "\x02"
 # An address within Markdown's brackets; line ends and tabs are no part of one (URL Standard, 4.4).
