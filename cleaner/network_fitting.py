@@ -6,7 +6,6 @@ one thread, so the same pages and seed give the same network on the same kind of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,13 +15,13 @@ from cleaner.network import (
     AROUND,
     LEVELS,
     STEP,
-    STRETCHES,
     TOLD,
     Network,
     Round,
-    edges,
+    Rows,
     neighbours,
     rounded,
+    stretches,
 )  # fmt: skip
 
 __all__ = ["Plan", "fit_network"]
@@ -37,7 +36,6 @@ SETTING_OUT, CUT = 40, 0.999
 FAR = 30  # log-odds beyond which single precision knows no doubt
 
 Array: TypeAlias = "npt.NDArray[np.float32]"
-Rows: TypeAlias = "npt.NDArray[np.int64]"
 
 
 class Plan(NamedTuple):
@@ -155,7 +153,8 @@ class _Found(NamedTuple):
     """
 
     around: Rows
-    far: Rows
+    low: Rows
+    high: Rows
     units: list[Array]
     summary: list[Array]
     inputs: list[Array]
@@ -169,36 +168,36 @@ def _around(start: Rows, rows: int) -> Rows:
     return np.stack([neighbours(np.arange(rows), page, offset) for offset in AROUND], axis=1)
 
 
-def _told(units: Array, summary: Array, around: Rows, far: Rows, start: Rows) -> Array:
+def _told(units: Array, summary: Array, around: Rows, low: Rows, high: Rows, start: Rows) -> Array:
     """A round's inputs."""
     rows = len(units)
     of_lines = np.concatenate([summary, np.zeros_like(summary[:1])])
     sums = np.concatenate([np.zeros((1, summary.shape[1])), np.cumsum(summary, axis=0, dtype=np.float64)])
-    of_stretches = [(sums[far[b]] - sums[far[a]]) / _lines(far[a], far[b]) for a, b in STRETCHES]
+    of_stretches = ((sums[high] - sums[low]) / _lines(low, high)).reshape(rows, -1)
     sizes = np.diff(start, append=rows)
     mean = np.add.reduceat(summary, start, axis=0) / sizes[:, None].astype(np.float32)
-    told = [units, of_lines[around].reshape(rows, -1), *of_stretches, np.repeat(mean, sizes, axis=0)]
+    told = [units, of_lines[around].reshape(rows, -1), of_stretches, np.repeat(mean, sizes, axis=0)]
     return np.concatenate(told, axis=1, dtype=np.float32)
 
 
 def _lines(low: Rows, high: Rows) -> Rows:
-    """How many lines there are from each of ``low`` to each of ``high``, at least 1, as a column."""
-    found: Rows = np.maximum(high - low, 1)[:, None]
+    """How many lines there are in each stretch, at least 1: shape (lines, stretches, 1)."""
+    found: Rows = np.maximum(high - low, 1)[:, :, None]
     return found
 
 
 def _forward(learnt: Learnt, inputs: Array, start: Rows, plan: Plan, some: Learnt | None = None) -> _Found:
-    around, far = _around(start, len(inputs)), edges(start, len(inputs))
+    around, (low, high) = _around(start, len(inputs)), stretches(start, len(inputs))
     units = [np.maximum(inputs @ learnt[0] + learnt[1], 0)]
     summaries, told, added = [], [], []
     for i, (summary, weight, bias) in enumerate(_rounds(learnt, plan)):
         summaries.append(units[-1] @ summary)
-        told.append(_told(units[-1], summaries[-1], around, far, start))
+        told.append(_told(units[-1], summaries[-1], around, low, high, start))
         if some is not None:
             told[-1] *= some[i + 1]
         added.append(np.maximum(told[-1] @ weight + bias, 0))
         units.append(units[-1] + added[-1])
-    return _Found(around, far, units, summaries, told, added, (units[-1] @ learnt[-2])[:, 0] + learnt[-1][0])
+    return _Found(around, low, high, units, summaries, told, added, (units[-1] @ learnt[-2])[:, 0] + learnt[-1][0])
 
 
 def _rounds(learnt: Learnt, plan: Plan) -> list[Learnt]:
@@ -230,32 +229,29 @@ def _slopes(
         by_input = by_sum @ weight.T
         if some is not None:
             by_input *= some[i + 1]
-        of_lines, *of_stretches, of_page = np.split(by_input[:, own:], _ENDS[:-1] * width, axis=1)
+        ends = [width * len(AROUND), -width]
+        of_lines, of_stretches, of_page = np.split(by_input[:, own:], ends, axis=1)
         told = np.zeros((rows + 1, len(AROUND), width), dtype=np.float32)
         told[:rows] = of_lines.reshape(rows, -1, width)
         by_mean = np.add.reduceat(of_page, start, axis=0) / sizes[:, None].astype(np.float32)
         by_summary = np.repeat(by_mean, sizes, axis=0)
         for place in range(len(AROUND)):
             by_summary += told[around[:, place], place]
-        by_summary += _by_stretches(of_stretches, found.far)
+        by_summary += _by_stretches(of_stretches.reshape(rows, -1, width), found.low, found.high)
         out = [found.units[i].T @ by_summary, found.inputs[i].T @ by_sum, by_sum.sum(axis=0), *out]
         by_units = by_units + by_input[:, :own] + by_summary @ summary.T
     by_units = by_units * (found.units[0] > 0)
     return [inputs.T @ by_units, by_units.sum(axis=0), *out]
 
 
-# Where each part of a round's inputs ends, in summaries: those of single lines, of each stretch, of the page.
-_ENDS = np.cumsum([len(AROUND), *[1] * len(STRETCHES), 1])
-
-
-def _by_stretches(slopes: Sequence[npt.NDArray[np.floating[Any]]], far: Rows) -> Array:
-    """What the means of stretches make of the slopes of the lines in them."""
-    rows, width = slopes[0].shape
+def _by_stretches(slopes: npt.NDArray[np.floating[Any]], low: Rows, high: Rows) -> Array:
+    """What the slopes of the means of stretches make of the slopes of the lines in them."""
+    rows, _, width = slopes.shape
+    share = (slopes / _lines(low, high)).reshape(-1, width)
     change = np.zeros((rows + 1, width))  # from each line to the next
-    for slope, (a, b) in zip(slopes, STRETCHES, strict=True):
-        share = slope / _lines(far[a], far[b])
-        for i in range(width):
-            change[:, i] += np.bincount(far[a], share[:, i], rows + 1) - np.bincount(far[b], share[:, i], rows + 1)
+    for i in range(width):
+        change[:, i] = np.bincount(low.ravel(), share[:, i], rows + 1)
+        change[:, i] -= np.bincount(high.ravel(), share[:, i], rows + 1)
     found: Array = np.cumsum(change, axis=0)[:-1].astype(np.float32)
     return found
 

@@ -19,10 +19,10 @@ from cleaner.network import (
     TOLD,
     Network,
     Round,
-    edges,
     neighbours,
     quantized,
     rounded,
+    stretches,
 )  # fmt: skip
 
 FEATURES, UNITS = 5, 3
@@ -69,7 +69,7 @@ def plainly(net: Network, matrix: np.ndarray, start: np.ndarray) -> list[float]:
                 summary[there] if 0 <= there < len(matrix) and page[there] == page[row] else np.zeros(len(each.step))
                 for there in (row + offset for offset in AROUND)
             ]
-            for low, high in ((-80, -24), (-24, -8), (-8, -4), (5, 9), (9, 25), (25, 81)):
+            for low, high in STRETCHES:
                 far = [i for i in range(row + low, row + high) if 0 <= i < len(matrix) and page[i] == page[row]]
                 beside.append(np.rint(summary[far].mean(axis=0)) if far else np.zeros(len(each.step)))
             mean = np.rint(summary[page == page[row]].mean(axis=0))
@@ -170,12 +170,15 @@ def test_a_line_is_told_of_lines_near_and_far_and_of_its_page() -> None:
 
 def test_stretches_end_where_the_page_does() -> None:
     start, lines = np.array([0, 3, 103]), 104
-    found = edges(start, lines)
-    page = np.repeat([0, 1, 2], [3, 100, 1])
-    assert (found >= start[page]).all()
-    assert (found <= np.append(start[1:], lines)[page]).all()
-    assert found[:, 53].tolist() == [3, 29, 45, 49, 58, 62, 78, 103]
-    assert [int(found[b, 3] - found[a, 3]) for a, b in STRETCHES] == [0, 0, 0, 4, 16, 56]
+    low, high = stretches(start, lines)
+    page = np.repeat([0, 1, 2], [3, 100, 1])[:, None]
+    assert (low >= start[page]).all()
+    assert (low <= high).all()
+    assert (high <= np.append(start[1:], lines)[page]).all()
+    assert list(zip(low[53].tolist(), high[53].tolist(), strict=True)) == [
+        (3, 29), (29, 45), (45, 49), (58, 62), (62, 78), (78, 103),
+    ]  # fmt: skip
+    assert (high - low)[3].tolist() == [0, 0, 0, 4, 16, 56]
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-6, 1.0, 1e6]), st.sampled_from([1, 3, 400]))
