@@ -194,7 +194,7 @@ def test_record_has_the_documented_fields_and_counts() -> None:
 def test_code_keeps_its_blank_lines_in_text() -> None:
     page = cleaned("<p>Before.</p><pre>a\n\n\nb\n\nad\n\nc</pre><pre>d<hr>e</pre>", drop="ad")
     assert page.text == "Before.\na\n\n\nb\n\nc\nd\ne"
-    assert as_markdown(page) == "Before.\n\n```\na\n\nb\n\nc\n```\n\n```\nd\ne\n```"
+    assert as_markdown(page) == "Before.\n\n```\na\n\n\nb\n\nc\n```\n\n```\nd\ne\n```"
 
 
 def test_blank_lines_of_code_that_is_dropped_go_with_it() -> None:
