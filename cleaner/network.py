@@ -31,6 +31,8 @@ __all__ = [
     "stretches",
 ]  # fmt: skip
 
+Rows: TypeAlias = "npt.NDArray[np.int64]"
+
 LEVELS: Final = 127  # a feature becomes a whole number from -LEVELS to LEVELS
 STEP: Final = 32.0  # of which so many are one standard deviation
 AROUND: Final = (*range(-4, 0), *range(1, 5))  # the lines that a round tells a line of
@@ -56,16 +58,13 @@ def quantized(matrix: Floats, mean: Floats, scale: Floats) -> Floats:
     return out
 
 
-def neighbours(rows: npt.NDArray[np.int64], page: npt.NDArray[np.int64], offset: int) -> npt.NDArray[np.int64]:
+def neighbours(rows: Rows, page: Rows, offset: int) -> Rows:
     """The line that stands ``offset`` lines further down on the same page, for each of some lines; -1 where none does.
 
     ``page`` is the page of every line, rising.
     """
     there = np.clip(rows + offset, 0, len(page) - 1)
     return np.where((there == rows + offset) & (page[there] == page[rows]), there, -1)
-
-
-Rows: TypeAlias = "npt.NDArray[np.int64]"
 
 
 def stretches(start: Rows, lines: int) -> tuple[Rows, Rows]:
@@ -113,19 +112,20 @@ class Network(NamedTuple):
     out: npt.NDArray[np.float32]
     rounds: tuple[Round, ...] = ()
 
-    def scores(self, matrix: Floats, start: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def scores(self, matrix: Floats, start: Rows) -> npt.NDArray[np.float64]:
         """What the units add to the log-odds of each row: shape (n,); ``start`` is the first row of each page."""
         page = np.repeat(np.arange(len(start)), np.diff(start, append=len(matrix)))
         units = self._first(matrix, page)
-        low, high = stretches(start, len(matrix)) if self.rounds else (page, page)
-        for each in self.rounds:
-            _tell(each, units, start, page, low, high)
+        if self.rounds:
+            low, high = stretches(start, len(matrix))
+            for each in self.rounds:
+                _tell(each, units, start, page, low, high)
         units *= self.out * np.float32(_GRID)
         np.rint(units, out=units)
         found: npt.NDArray[np.float64] = units.sum(axis=1, dtype=np.float64) / _GRID
         return found
 
-    def _first(self, matrix: Floats, page: npt.NDArray[np.int64]) -> Floats:
+    def _first(self, matrix: Floats, page: Rows) -> Floats:
         """The units of each row before any round, shape (n, units)."""
         n, reach = len(matrix), len(self.weight) // 2
         out = np.empty((n, len(self.unit)), dtype=np.float32)

@@ -22,7 +22,7 @@ from cleaner.network import (
     neighbours,
     rounded,
     stretches,
-)  # fmt: skip
+)
 
 __all__ = ["Plan", "fit_network"]
 

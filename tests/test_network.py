@@ -23,7 +23,7 @@ from cleaner.network import (
     quantized,
     rounded,
     stretches,
-)  # fmt: skip
+)
 
 FEATURES, UNITS = 5, 3
 

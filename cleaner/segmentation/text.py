@@ -51,7 +51,7 @@ def segment_text(page: Page) -> Lines:
     whole = page.content.splitlines()
     links = read_links("\n".join(whole))
     at = 0
-    last_fence = {mark: _last_fence(whole, mark) for mark in "`~"}
+    last_fence = {mark: _last_fence(whole, mark) if mark * 3 in page.content else -1 for mark in "`~"}
     is_front = page.markdown and whole[:1] == ["---"]  # what stands there is data, and its end underlines nothing
     for number, (raw, plain) in enumerate(zip(whole, links.plain.split("\n") if links else whole, strict=True)):
         start, at = at, at + len(plain) + 1

@@ -232,8 +232,10 @@ class _Walk:
                 tag, role = _named(node)
                 if role == UNKNOWN:
                     begun = any(piece and not piece.isspace() for piece in pieces)
-                    # An icon is an element without anything in it.
-                    role = BLOCK if not begun else SKIP if node.first_child is None else _as_phrase(node)
+                    if begun and node.first_child is None:
+                        role = SKIP  # an icon
+                    else:
+                        role = PHRASE if begun and _is_phrase(node) else BLOCK
                 elif role == FORMULA:
                     role = PHRASE
                     if tag == "mfrac":
@@ -555,10 +557,6 @@ def _named(node: Any) -> tuple[str, int]:
     if node.tag_id < _OWN_NUMBERS:
         return name, BLOCK
     return name, PHRASE if name.startswith("mjx-") else UNKNOWN  # MathJax's, of which a formula has dozens
-
-
-def _as_phrase(node: Any) -> int:
-    return PHRASE if _is_phrase(node) else BLOCK
 
 
 def _is_phrase(node: Any, deeper: int = 2) -> bool:
